@@ -8,7 +8,8 @@ use std::{error::Error, time::Duration};
 use shardcast::{
     Listener, Reply, Server,
     push::SubscribeOptions,
-    tars::{Current, Framed, FramedService, Servant, TopicClient, TopicEvent, Waiting},
+    tars::{Current, Framed, FramedService, Servant},
+    topics::{TopicClient, TopicEvent, Waiting},
 };
 use shardcast_examples::say;
 

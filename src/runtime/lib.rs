@@ -61,6 +61,7 @@ mod shard;
 pub mod stats;
 pub mod tars;
 pub mod task;
+pub mod topics;
 mod transport;
 mod watch;
 

@@ -133,7 +133,11 @@ impl Received {
 }
 
 /// A client that subscribes and then never reads.
-pub(super) struct Sleeper(TcpStream);
+pub(super) struct Sleeper {
+    stream: TcpStream,
+    /// What the subscription needs besides.
+    _further: Option<TcpStream>,
+}
 
 impl Sleeper {
     /// # Errors
@@ -146,8 +150,8 @@ impl Sleeper {
         rustix::net::connect(&socket, &to)?;
         let mut stream = TcpStream::from(socket);
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        (topics.subscribe_and_stop_reading)(&mut stream, topic)?;
-        Ok(Self(stream))
+        let further = (topics.subscribe_and_stop_reading)(&mut stream, topic)?;
+        Ok(Self { stream, _further: further })
     }
 
     /// Its address, as the server sees it.
@@ -155,7 +159,7 @@ impl Sleeper {
     /// # Errors
     /// The socket is gone.
     pub(super) fn address(&self) -> anyhow::Result<SocketAddr> {
-        Ok(self.0.local_addr()?)
+        Ok(self.stream.local_addr()?)
     }
 }
 

@@ -1,17 +1,30 @@
 //! Seastar RPC: calls by number, and streams.
 
+use std::{io::Read as _, io::Write as _, net::TcpStream};
+
+use anyhow::Context as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shardcast::{
     Listener,
+    proto::{
+        seastar::{
+            ConnectionId, Features, Layout, RequestHead,
+            serialize::Encode as _,
+            split_response,
+            topics::{SUBSCRIBE, TopicWire},
+        },
+        topics::{self, RequestKind, Wire as _},
+    },
     seastar::{
         self,
         compress::{Lz4, Lz4Fragmented, Multi},
     },
+    topics::TopicProtocol,
 };
 use shardcast_load::{echo, generator};
 
-use super::{Entry, Load, Loads};
+use super::{Entry, Load, Loads, TopicClient, Topics};
 use crate::config::{DefaultListener, Fault, HumanDuration, ListenerOptions, Options, Protocol, Service};
 
 pub(super) fn entry() -> Entry {
@@ -19,7 +32,7 @@ pub(super) fn entry() -> Entry {
         protocol,
         via: NAME,
         listen,
-        topics: None,
+        topics: Some(Topics { connect, history: true, subscribe_and_stop_reading }),
         loads: Loads {
             echo: Some(Load { service: ECHO, run: generator::run_seastar }),
             push: None,
@@ -42,6 +55,8 @@ struct SeastarOptions {
     compress: Compress,
     /// Whether clients may open streams.
     streaming: bool,
+    /// Whether clients can use topics, through verbs of the server (docs/push.md). A subscription needs a stream.
+    topics: bool,
     /// Streams of one connection; another one is refused.
     #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     streams_max: usize,
@@ -72,6 +87,7 @@ impl Default for SeastarOptions {
             negotiation_timeout: HumanDuration(library.negotiation_timeout),
             compress: Compress::Multi,
             streaming: library.streaming,
+            topics: library.topics,
             streams_max: library.streams_max,
             stream_fin_wait: HumanDuration(library.stream.fin_wait),
             stream_claim_timeout: HumanDuration(library.stream.claim_timeout),
@@ -85,6 +101,7 @@ impl SeastarOptions {
             it.frame_len_max = self.frame_len_max;
             it.negotiation_timeout = self.negotiation_timeout.0;
             it.streaming = self.streaming;
+            it.topics = self.topics;
             it.streams_max = self.streams_max;
             it.stream.frame_len_max = self.frame_len_max as usize;
             it.stream.fin_wait = self.stream_fin_wait.0;
@@ -132,7 +149,65 @@ fn listen(listener: Listener, options: &ListenerOptions) -> anyhow::Result<Liste
     Ok(echo::seastar(listener, options.protocol_options::<SeastarOptions>()?.library()))
 }
 
+fn connect(to: &str, messages_max: Option<usize>) -> anyhow::Result<Box<dyn TopicClient>> {
+    super::topics::connect(to, messages_max, TopicProtocol::Seastar)
+}
+
+/// The connection becomes the stream of the subscription.
+fn subscribe_and_stop_reading(stream: &mut TcpStream, topic: &str) -> anyhow::Result<Option<TcpStream>> {
+    let mut calls = TcpStream::connect(stream.peer_addr()?)?;
+    calls.set_read_timeout(stream.read_timeout()?)?;
+    let parent = negotiate(&mut calls, None)?;
+    let id = negotiate(stream, Some(parent))?;
+
+    let mut arguments = Vec::new();
+    let filter = topic.parse()?;
+    TopicWire.encode(&topics::Request::Subscribe { filter: &filter, since: None }, &mut arguments);
+    id.encode(&mut arguments);
+    let mut bytes = Vec::new();
+    let (layout, len) = (Layout::default(), u32::try_from(arguments.len())?);
+    RequestHead { timeout_ms: 0, verb: SUBSCRIBE, id: 1, len }.encode(layout, &mut bytes);
+    bytes.extend_from_slice(&arguments);
+    calls.write_all(&bytes)?;
+
+    let response = read(&mut calls, |input| {
+        let found = split_response(input, layout, RESPONSE_LEN_MAX)?;
+        Ok(found.map(|it| (it.head.is_exception, it.payload.to_vec())))
+    })?;
+    let (is_exception, result) = response;
+    anyhow::ensure!(!is_exception, "the server has no topics");
+    TopicWire.decode_response(RequestKind::Subscribe, &result)?;
+    Ok(Some(calls))
+}
+
+/// Begins a connection; returns its id.
+fn negotiate(stream: &mut TcpStream, stream_parent: Option<ConnectionId>) -> anyhow::Result<ConnectionId> {
+    let mut bytes = Vec::new();
+    Features { stream_parent, ..Features::default() }.encode(&mut bytes);
+    stream.write_all(&bytes)?;
+    let accepted =
+        read(stream, |input| Ok(Features::decode(input, RESPONSE_LEN_MAX)?.map(|(accepted, _)| accepted)))?;
+    accepted.connection_id.context("the server has no streams")
+}
+
+/// What `find` makes of the next bytes.
+fn read<T>(stream: &mut TcpStream, find: impl Fn(&[u8]) -> anyhow::Result<Option<T>>) -> anyhow::Result<T> {
+    let mut input = Vec::new();
+    loop {
+        if let Some(found) = find(&input)? {
+            return Ok(found);
+        }
+        // Nothing after it: that would be lost.
+        let mut byte = [0];
+        stream.read_exact(&mut byte).context("no response from the server")?;
+        input.push(byte[0]);
+    }
+}
+
 const NAME: &str = "seastar";
+
+/// Responses to requests about topics are shorter.
+const RESPONSE_LEN_MAX: u32 = 1024;
 
 /// Its only service.
 const ECHO: &str = "echo";

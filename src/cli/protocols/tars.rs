@@ -15,10 +15,10 @@ use shardcast::{
         topics::{self, Wire as _},
     },
     tars::{
-        TopicProtocol,
         packet::{self, ResponseRef, ReturnCode, StringMapRef},
         rpc::{Access, AccessError, AdapterOptions, TopicWire},
     },
+    topics::TopicProtocol,
 };
 use shardcast_load::{echo, generator};
 
@@ -175,15 +175,15 @@ fn listen(listener: Listener, options: &ListenerOptions) -> anyhow::Result<Liste
 }
 
 fn connect(to: &str, messages_max: Option<usize>) -> anyhow::Result<Box<dyn TopicClient>> {
-    super::topics::connect(to, messages_max, TopicProtocol::Rpc)
+    super::topics::connect(to, messages_max, TopicProtocol::Tars)
 }
 
-fn subscribe_and_stop_reading(stream: &mut TcpStream, topic: &str) -> anyhow::Result<()> {
+fn subscribe_and_stop_reading(stream: &mut TcpStream, topic: &str) -> anyhow::Result<Option<TcpStream>> {
     let filter = topic.parse()?;
     let request = topics::Request::Subscribe { filter: &filter, since: None };
     let mut buffer = Vec::new();
     TopicWire.encode(&request, &mut buffer);
-    let Route::Named(servant, func) = TopicWire.route(request.kind()) else { return Ok(()) };
+    let Route::Named(servant, func) = TopicWire.route(request.kind()) else { return Ok(None) };
     let packet = packet::Request {
         request_id: 1,
         servant,
@@ -205,7 +205,7 @@ fn subscribe_and_stop_reading(stream: &mut TcpStream, topic: &str) -> anyhow::Re
     if response.ret != ReturnCode::SUCCESS {
         anyhow::bail!("refused by the server: {} ({})", response.result_desc, response.ret.0);
     }
-    Ok(())
+    Ok(None)
 }
 
 const NAME: &str = "tars";

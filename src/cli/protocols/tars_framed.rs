@@ -12,9 +12,10 @@ use shardcast::{
     Listener,
     proto::topics::control::{self, Request},
     tars::{
-        LengthPrefixed, TopicProtocol,
+        LengthPrefixed,
         framed::frame::{self, HEADER_LEN},
     },
+    topics::TopicProtocol,
 };
 use shardcast_load::{echo, generator};
 
@@ -106,7 +107,7 @@ fn connect(to: &str, messages_max: Option<usize>) -> anyhow::Result<Box<dyn Topi
     super::topics::connect(to, messages_max, TopicProtocol::Framed)
 }
 
-fn subscribe_and_stop_reading(stream: &mut TcpStream, topic: &str) -> anyhow::Result<()> {
+fn subscribe_and_stop_reading(stream: &mut TcpStream, topic: &str) -> anyhow::Result<Option<TcpStream>> {
     let requests = [Request::Hello, Request::Subscribe { topic, prefix: false, since: None }];
     for (id, request) in (1..).zip(&requests) {
         let mut payload = Vec::new();
@@ -114,7 +115,7 @@ fn subscribe_and_stop_reading(stream: &mut TcpStream, topic: &str) -> anyhow::Re
         stream.write_all(&frame::encode(id, &payload))?;
         read_frame(stream).context("no response from the server")?;
     }
-    Ok(())
+    Ok(None)
 }
 
 fn read_frame(stream: &mut TcpStream) -> anyhow::Result<()> {

@@ -185,7 +185,8 @@ fn a_tars_listener_has_the_echo_object_and_its_options() {
     assert_eq!(topics(&*server), Some(ReturnCode::SUCCESS));
     let of_tars = registry().topics().find(|via| via.name == "tars").expect("it has topics").part.clone();
     let mut stream = TcpStream::connect(address).expect("it listens");
-    (of_tars.subscribe_and_stop_reading)(&mut stream, "t").expect("it is subscribed");
+    let further = (of_tars.subscribe_and_stop_reading)(&mut stream, "t").expect("it is subscribed");
+    assert!(further.is_none());
     server.stop();
 
     let server = start(&config(&format!("{listener}topics = false"))).expect("it starts");
@@ -206,6 +207,21 @@ fn a_tars_listener_has_the_echo_object_and_its_options() {
     ] {
         let report = loaded(&format!("{listener}{option}"), &[]).expect_err(option).render(false);
         assert!(report.contains(words) && report.contains("not valid: 1 "), "{option}: {report}");
+    }
+}
+
+#[test]
+fn a_seastar_listener_has_topics_unless_they_are_off() {
+    let listener =
+        "[[listener]]\nname = 'rpc'\nlisten = '127.0.0.1:0'\nprotocol = 'seastar'\n[listener.seastar]\n";
+    let of_seastar =
+        registry().topics().find(|via| via.name == "seastar").expect("it has topics").part.clone();
+    for (option, has_topics) in [("", true), ("topics = false", false), ("streaming = false", false)] {
+        let server = start(&config(&format!("{listener}{option}"))).expect("it starts");
+        let mut stream = TcpStream::connect(server.listeners()[0].addr).expect("it listens");
+        let subscribed = (of_seastar.subscribe_and_stop_reading)(&mut stream, "t");
+        assert_eq!(subscribed.is_ok_and(|further| further.is_some()), has_topics, "{option}");
+        server.stop();
     }
 }
 

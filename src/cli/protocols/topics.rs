@@ -8,7 +8,7 @@ use shardcast::{
         topics::{History, RequestError, TopicEvent},
     },
     push::Receipt,
-    tars::{self, TopicOptions, TopicProtocol},
+    topics::{self, TopicOptions, TopicProtocol},
 };
 
 /// Access to the topics of a server with one protocol.
@@ -19,8 +19,10 @@ pub(crate) struct Topics {
     pub(crate) connect: Connect,
     /// Whether a publisher can read what a topic has kept.
     pub(crate) history: bool,
-    /// Subscribes to one topic over a stream, and returns after the response of the server. Pushes are not read.
-    pub(crate) subscribe_and_stop_reading: fn(&mut TcpStream, topic: &str) -> anyhow::Result<()>,
+    /// Subscribes to one topic over a connection, and returns after the response of the server. Messages are not read.
+    /// Returns a further connection, if the subscription needs one.
+    pub(crate) subscribe_and_stop_reading:
+        fn(&mut TcpStream, topic: &str) -> anyhow::Result<Option<TcpStream>>,
 }
 
 /// Connects to an address; the number bounds the queued messages.
@@ -61,10 +63,10 @@ pub(super) fn connect(
         it.waiting.messages = messages_max.unwrap_or(it.waiting.messages);
         it.protocol = protocol;
     });
-    Ok(Box::new(tars::TopicClient::connect_with(to, options)?))
+    Ok(Box::new(topics::TopicClient::connect_with(to, options)?))
 }
 
-impl TopicClient for tars::TopicClient {
+impl TopicClient for topics::TopicClient {
     fn recv(&mut self, timeout: Duration) -> Option<TopicEvent> {
         self.recv(timeout)
     }
@@ -78,7 +80,7 @@ impl TopicClient for tars::TopicClient {
     }
 }
 
-impl TopicPublisher for tars::TopicPublisher {
+impl TopicPublisher for topics::TopicPublisher {
     fn publish(&self, topic: &TopicName, options: PublishHeader, body: &[u8], then: Outcome) {
         self.publish_then(topic, options, body, then);
     }

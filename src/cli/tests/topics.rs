@@ -57,14 +57,21 @@ fn what_is_published_is_printed() {
 }
 
 #[test]
-fn one_topic_is_reached_over_two_protocols() {
+fn one_topic_is_reached_over_all_protocols() {
     let server = Server::start("two");
-    for (subscriber, publisher) in [("tars", "framed"), ("framed", "tars"), ("tars", "tars")] {
+    let pairs = [
+        ("tars", "framed"),
+        ("framed", "tars"),
+        ("tars", "tars"),
+        ("seastar", "framed"),
+        ("tars", "seastar"),
+        ("seastar", "seastar"),
+    ];
+    for (subscriber, publisher) in pairs {
         let topic = format!("{subscriber}.{publisher}");
         let command = |via: &str, arguments: &[&str]| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_shardcast"));
-            let address = if via == "tars" { &server.tars } else { &server.address };
-            command.args(arguments).args(["--via", via, "--connect", address]);
+            command.args(arguments).args(["--via", via, "--connect", server.address_of(via)]);
             command
         };
         let mut sub = command(subscriber, &["sub", &topic, "--count", "2"]);
@@ -114,7 +121,7 @@ fn scripts_get_objects_and_resume_where_they_were() {
 }
 
 #[test]
-fn what_a_topic_has_kept_is_printed_over_both_protocols() {
+fn what_a_topic_has_kept_is_printed_over_all_protocols() {
     let server = Server::start("kept");
     let published = server.objects("pub", &["t", "hello", "--json", "--count", "3"]);
     let epoch = published[0]["epoch"].clone();
@@ -122,7 +129,8 @@ fn what_a_topic_has_kept_is_printed_over_both_protocols() {
     let lines = |offsets: &[u64]| -> String {
         offsets.iter().map(|offset| format!("t {epoch}:{offset} hello\n")).collect()
     };
-    for (via, address) in [("framed", &server.address), ("tars", &server.tars)] {
+    for via in ["framed", "tars", "seastar"] {
+        let address = server.address_of(via);
         for (options, note, messages) in [
             (&[][..], format!("{at}, recovered\n"), &[1, 2, 3][..]),
             (&["--since", &since], format!("{at}, recovered\n"), &[2, 3]),
@@ -206,8 +214,9 @@ fn exit_codes_distinguish_usage_errors_from_failures() {
 struct Server {
     child: Child,
     address: String,
-    /// Of its listener for Tars RPC.
+    /// Of its listeners for Tars RPC and for Seastar RPC.
     tars: String,
+    seastar: String,
 }
 
 impl Server {
@@ -215,7 +224,8 @@ impl Server {
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("topics-{name}.toml"));
         let text = "admin.listen = ''\npush.history_messages_max = 2500\npush.history_bytes_max = '1MiB'\nlog.level = 'warn'\nserver.shards = 2\nserver.cpus = 'none'\n\
                     server.spin = '0'\nserver.epoch_file = ''\n[[listener]]\nname = 'push'\nlisten = '127.0.0.1:0'\n\
-                    [[listener]]\nname = 'tars'\nprotocol = 'tars'\nlisten = '127.0.0.1:0'\n";
+                    [[listener]]\nname = 'tars'\nprotocol = 'tars'\nlisten = '127.0.0.1:0'\n\
+                    [[listener]]\nname = 'sea'\nprotocol = 'seastar'\nlisten = '127.0.0.1:0'\n";
         fs::write(&file, text).expect("a place for the test");
         let mut serve = Command::new(env!("CARGO_BIN_EXE_shardcast"));
         let mut child = serve
@@ -230,7 +240,16 @@ impl Server {
         let ready: Value = serde_json::from_str(line.trim_start_matches("ready ")).expect("JSON");
         let address =
             |index: usize| ready["listeners"][index]["addr"].as_str().expect("an address").to_owned();
-        Self { child, address: address(0), tars: address(1) }
+        Self { child, address: address(0), tars: address(1), seastar: address(2) }
+    }
+
+    /// The address for this `--via`.
+    fn address_of(&self, via: &str) -> &str {
+        match via {
+            "tars" => &self.tars,
+            "seastar" => &self.seastar,
+            _ => &self.address,
+        }
     }
 
     fn command(&self, name: &str, arguments: &[&str]) -> Command {

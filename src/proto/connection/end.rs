@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{CloseReason, Connection, Ending, Hold, Limits, Linger, Role, State};
+use super::{CloseReason, Connection, Ending, Hold, Limits, Linger, Role, Spares, State};
 use crate::{Session, Time};
 
 /// What the driver must do about the life of a connection.
@@ -178,10 +178,23 @@ impl<S: Session + ?Sized> Connection<S> {
             && why != Ending::Stopping
             && matches!(self.state, State::Waiting | State::Open)
             && self.requests == 0
-            // A drain has refused them, and the refusals are on their way.
-            && (why != Ending::Drained || self.delayed == 0)
+            && (why != Ending::Drained || self.may_be_drained())
         {
             self.end(why.into(), limits, now);
+        }
+    }
+
+    fn may_be_drained(&self) -> bool {
+        // The drain has refused delayed publications, and the refusals are on their way.
+        self.delayed == 0 && !self.session.as_deref().is_some_and(S::is_needed_by_others)
+    }
+
+    /// The server drains, and no further message comes. Of the connections that [belong to
+    /// another](Session::belongs_to_another), those that only waited for messages end in order.
+    pub fn handle_drained(&mut self, limits: &Limits, spares: &Spares, now: Time) {
+        if let Some(session) = self.session.as_deref_mut() {
+            session.handle_drained();
+            self.handle_session_change(limits, spares, now);
         }
     }
 

@@ -467,6 +467,7 @@ impl<S: Session + ?Sized> Connection<S> {
         }
         self.more = true;
         self.resume();
+        self.end_if_answered(limits, now);
     }
 
     /// The shard has as many requests in progress as allowed. If some of them belong to this connection,

@@ -14,6 +14,7 @@ mod frame;
 mod negotiation;
 pub mod rpc;
 pub mod serialize;
+pub mod topics;
 
 pub use connection_id::ConnectionId;
 pub use exception::{Exception, ExceptionError};

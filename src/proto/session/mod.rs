@@ -413,6 +413,17 @@ pub trait Session {
         false
     }
 
+    /// The server drains, and no further message comes for a connection that [belongs to
+    /// another](Self::belongs_to_another). A session that expects messages only ends its side in order, and returns
+    /// [`Event::Closing`] when the peer has what was sent.
+    fn handle_drained(&mut self) {}
+
+    /// Whether connections belong to this one which must end before it when the server drains. Asked again at each
+    /// [change](crate::connection::Connection::handle_session_change).
+    fn is_needed_by_others(&self) -> bool {
+        false
+    }
+
     /// Whether the session keeps as much for its application as it may: reading is held until
     /// [`handle_session_change`](crate::connection::Connection::handle_session_change) finds that it has room. Asked after
     /// each input without an event, and after each request whose response comes later.

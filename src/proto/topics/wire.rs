@@ -65,6 +65,12 @@ pub trait Wire {
         true
     }
 
+    /// What a failure of the protocol means that is the response to a request, by its code and its text. Default: a refusal,
+    /// whose number is the code.
+    fn failure(&self, code: i32, text: &str) -> RequestError {
+        RequestError::of_failure(code, text)
+    }
+
     /// Reads a payload that is the response to [`Request::History`]. Default: the wire has no such request.
     ///
     /// # Errors
@@ -145,6 +151,10 @@ impl<W: Wire + ?Sized> Wire for &W {
 
     fn is_message(&self, route: Route<'_>) -> bool {
         (**self).is_message(route)
+    }
+
+    fn failure(&self, code: i32, text: &str) -> RequestError {
+        (**self).failure(code, text)
     }
 
     fn decode_history(&self, payload: &Bytes) -> Result<History, RequestError> {

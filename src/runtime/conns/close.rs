@@ -88,12 +88,14 @@ impl Conns {
         ids.collect()
     }
 
-    /// Ends all connections; with [`CloseReason::Drained`], once their requests are answered, and except those that belong to
-    /// another one and end with it.
+    /// Ends all connections; with [`CloseReason::Drained`], once their requests are answered. Those that belong to another one
+    /// then end with it, or before it, if they only waited for messages.
     pub(crate) fn close_all(&self, why: CloseReason) {
         for id in self.ids(|conn| why != CloseReason::Drained || conn.moving.is_none()) {
             self.with_conn(id, |conn| match why {
-                CloseReason::Drained if conn.core.belongs_to_another() => {}
+                CloseReason::Drained if conn.core.belongs_to_another() => {
+                    conn.core.handle_drained(&conn.limits, &self.spares, self.now());
+                }
                 CloseReason::Drained if conn.core.is_open() => conn.core.drain(&conn.limits, self.now()),
                 CloseReason::Drained => conn.core.end(why, &conn.limits, self.now()),
                 _ => conn.core.cut_now(why, &conn.limits, self.now()),

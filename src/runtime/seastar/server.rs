@@ -5,6 +5,7 @@ mod gate;
 mod groups;
 mod handler;
 mod service;
+mod topics;
 
 use std::{
     cell::RefCell,

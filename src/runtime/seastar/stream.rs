@@ -23,6 +23,7 @@ use shardcast_proto::{
         ConnectionId,
         rpc::{ClientConfig, Read, SeastarStream, Stream, StreamError},
         serialize::{Decode, DecodeError, DecodeErrorKind, DecodeOwned, Encode, Reader, from_slice},
+        topics::{Filter, Subscribed},
     },
 };
 
@@ -192,7 +193,7 @@ impl<T: Encode + ?Sized> Sink<T> {
 
     /// What a call, or its result, carries of it.
     pub const fn reference(&self) -> SinkRef<T> {
-        SinkRef { id: self.id, elements: PhantomData }
+        SinkRef::new(self.id)
     }
 
     /// Sends a value. It waits while the kernel has not taken as much as the window allows; it does not wait for the peer.
@@ -306,12 +307,36 @@ impl<T> Source<T> {
     pub fn id(&self) -> ConnectionId {
         self.link.stream.borrow().id()
     }
+
+    /// Makes the stream a subscription: its messages come from the hub.
+    pub(super) fn subscribe(&self, filter: Filter) -> Result<(), StreamError> {
+        let is_new = self.link.stream.borrow_mut().subscribe(filter);
+        self.link.changed();
+        if is_new { Ok(()) } else { Err(StreamError::AlreadyClosed) }
+    }
+
+    /// Waits for the response of the hub.
+    pub(super) async fn subscribed(&self) -> Result<Subscribed, StreamError> {
+        let poll = |cx: &mut Context<'_>| self.link.stream.borrow_mut().poll_subscribed(cx);
+        poll_fn(poll).await
+    }
+
+    /// Its connection.
+    pub(super) fn connection(&self) -> ConnId {
+        self.link.conn
+    }
 }
 
 impl<T> Drop for Source<T> {
     fn drop(&mut self) {
         self.link.stream.borrow_mut().drop_source();
         self.link.changed();
+    }
+}
+
+impl<T: ?Sized> SinkRef<T> {
+    pub(super) const fn new(id: ConnectionId) -> Self {
+        Self { id, elements: PhantomData }
     }
 }
 

@@ -277,11 +277,6 @@ impl ClientBuilder {
         Self(self.0.on_event(move |event| callback(event.into())))
     }
 
-    /// The builder below this typed layer.
-    pub(super) fn untyped(self) -> Builder {
-        self.0
-    }
-
     /// Sets the threads that run the callbacks; see [`client::ClientBuilder::callback_threads`].
     #[must_use]
     pub fn callback_threads(self, threads: &client::CallbackThreads) -> Self {

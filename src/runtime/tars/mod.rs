@@ -4,7 +4,6 @@ mod client;
 pub mod rpc;
 mod serial;
 mod servant;
-mod topics;
 
 pub use client::{CallFuture, Client, ClientBuilder, ClientEvent, ConnectError};
 pub use serial::{SerialBuilder, SerialCall, SerialClient};
@@ -17,5 +16,3 @@ pub use shardcast_proto::tars::{
     },
     json, packet, tup,
 };
-pub use shardcast_proto::topics::{History, KeptMessage, RequestError, SubscriptionConfig, TopicEvent};
-pub use topics::{TopicClient, TopicOptions, TopicProtocol, TopicPublisher, Waiting};

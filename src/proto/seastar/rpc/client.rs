@@ -85,7 +85,7 @@ impl ClientConfig {
     }
 
     /// The compressor that the server has chosen.
-    fn compressor(&self, accepted: &Features) -> Result<Option<Box<dyn Compressor>>, Error> {
+    pub(super) fn compressor(&self, accepted: &Features) -> Result<Option<Box<dyn Compressor>>, Error> {
         let Some(name) = accepted.compression.as_deref() else { return Ok(None) };
         let chosen = self.compression.as_deref().and_then(|algorithm| algorithm.negotiate(name));
         chosen.map(Some).ok_or(Error::Malformed("compression in the negotiation"))
@@ -127,7 +127,7 @@ impl Negotiated {
         Some(ConnectionId(self.id.load(Ordering::Acquire))).filter(|id| id.0 != 0)
     }
 
-    fn set(&self, id: Option<ConnectionId>) {
+    pub(super) fn set(&self, id: Option<ConnectionId>) {
         self.id.store(id.map_or(0, |id| id.0), Ordering::Release);
     }
 }
@@ -417,8 +417,7 @@ impl SeastarStream {
     /// Its session.
     pub fn session<C: StreamCell + 'static>(&self, stream: C, now: Time) -> impl Session + use<C> {
         let mut own = Vec::new();
-        let offer = Features { timeout: false, stream_parent: Some(self.parent), ..self.config.offer() };
-        offer.encode(&mut own);
+        offer_stream(&self.config, self.parent).encode(&mut own);
         StreamClientSession {
             config: self.config.clone(),
             own,
@@ -427,6 +426,11 @@ impl SeastarStream {
             stream,
         }
     }
+}
+
+/// What a stream offers.
+pub(super) fn offer_stream(config: &ClientConfig, parent: ConnectionId) -> Features {
+    Features { timeout: false, stream_parent: Some(parent), ..config.offer() }
 }
 
 /// On a shard, the state of a stream is that of its protocol there.
@@ -539,7 +543,7 @@ impl<C: StreamCell> Session for StreamClientSession<C> {
 }
 
 /// The session of a protocol that only connects.
-struct Refused;
+pub(super) struct Refused;
 
 impl Session for Refused {
     fn handle_input<'a>(&'a mut self, _input: &'a [u8], _now: Time) -> Result<Progress<'a>, Error> {

@@ -11,16 +11,20 @@ mod server;
 mod session;
 mod shard;
 mod stream;
+mod topic_stream;
 
 use std::{any::Any, fmt, rc::Rc, sync::Arc, time::Duration};
 
-use super::{NEGOTIATION_LEN_MAX_DEFAULT, compress::Algorithm, sniff};
-use crate::{Opening, Protocol, Session, Sniff};
+use bytes::Bytes;
+
+use super::{NEGOTIATION_LEN_MAX_DEFAULT, StreamFrame, compress::Algorithm, sniff, topics};
+use crate::{Dialect, Message, Opening, Protocol, Session, Sniff};
 
 pub use client::{ClientConfig, Negotiated, SeastarClient, SeastarStream, failure_code};
-pub use server::{Outcome, SeastarSession};
+pub use server::{Outcome, SeastarSession, undecodable};
 pub use shard::{ClaimError, Parent, SeastarShard};
 pub use stream::{Read, Stream, StreamCell, StreamConfig, StreamError};
+pub use topic_stream::TopicStream;
 
 /// Chooses the group of tasks in which the requests of a connection run, by the cookie of its client. `Err`: the connection
 /// is refused.
@@ -60,6 +64,8 @@ pub struct Seastar {
     pub frame_len_max: u32,
     /// Whether clients may open streams. Default: yes.
     pub streaming: bool,
+    /// Whether clients can use topics, through the verbs of [`topics`](super::topics). Default: yes.
+    pub topics: bool,
     /// The most streams of one connection. Default: 1,000.
     pub streams_max: usize,
     /// Bounds and times of streams.
@@ -125,6 +131,7 @@ impl Default for Seastar {
             negotiation_len_max: NEGOTIATION_LEN_MAX_DEFAULT,
             frame_len_max: FRAME_LEN_MAX,
             streaming: true,
+            topics: true,
             streams_max: 1000,
             stream: StreamConfig::default(),
             compression: None,
@@ -166,6 +173,21 @@ impl Protocol for Seastar {
 
     fn shard_state(&self, shard: u16) -> Rc<dyn Any> {
         Rc::new(SeastarShard::new(shard))
+    }
+
+    /// The frame of a stream that is a subscription.
+    fn encode_message(&self, dialect: Dialect, message: Message<'_>) -> Option<Bytes> {
+        let len = topics::MESSAGE_OVERHEAD + message.topic.len() + message.body.len();
+        let head = StreamFrame::message_head(len).filter(|_| dialect == session::PLAIN);
+        let head = head.filter(|_| self.topics && len <= self.stream.frame_len_max)?;
+        let mut frame = Vec::with_capacity(head.len() + len);
+        frame.extend_from_slice(&head);
+        topics::encode_message(&message, &mut frame);
+        Some(frame.into())
+    }
+
+    fn message_len_max(&self, topic: &str) -> usize {
+        self.stream.frame_len_max.saturating_sub(topics::MESSAGE_OVERHEAD + topic.len())
     }
 }
 

@@ -7,12 +7,13 @@ use super::{
     session::StreamSession,
 };
 use crate::{
-    Command, ConnId, EndOfStream, Error, Event, Failure, Opening, Progress, Request, RequestId, Route,
-    Session, Time,
+    Command, ConnId, Dialect, EndOfStream, Error, Event, Failure, Opening, Operation, Progress, Request,
+    RequestId, Route, Session, Time,
     seastar::{
-        ConnectionId, Exception, Features, Frame, Layout, ResponseHead,
+        ConnectionId, Exception, Features, Frame, Layout, RequestHead, ResponseHead,
         compress::{Algorithm, Compressor, encode_compressed},
-        split_request,
+        serialize::DecodeError,
+        split_request, topics,
     },
 };
 
@@ -85,6 +86,7 @@ struct Negotiation {
     len_max: u32,
     frame_len_max: u32,
     streaming: bool,
+    topics: bool,
     streams_max: usize,
     stream: StreamConfig,
     compression: Option<Arc<dyn Algorithm>>,
@@ -99,6 +101,8 @@ struct Calls {
     compressor: Option<Box<dyn Compressor>>,
     /// The frame that was decompressed last, or is to be compressed.
     plain: Vec<u8>,
+    /// The last call of a verb for topics whose arguments could not be decoded, and why.
+    undecodable: Option<(u64, DecodeError)>,
 }
 
 /// What a response is; the body of each begins with it.
@@ -159,6 +163,7 @@ impl SeastarSession {
             len_max: protocol.negotiation_len_max,
             frame_len_max: protocol.frame_len_max,
             streaming: protocol.streaming,
+            topics: protocol.topics,
             streams_max: protocol.streams_max,
             stream: protocol.stream,
             compression: protocol.compression.clone(),
@@ -209,11 +214,12 @@ impl SeastarSession {
             }
             None => {
                 let mut calls = Calls {
-                    parent: self.shard.add_parent(id, self.conn, group),
+                    parent: self.shard.add_parent(id, self.conn, group, config.topics),
                     layout: Layout::of(&accepted),
                     frame_len_max: config.frame_len_max,
                     compressor,
                     plain: Vec::new(),
+                    undecodable: None,
                 };
                 compressed::send_empty_frames(&mut calls.compressor, &mut self.own);
                 State::Calls(calls)
@@ -234,14 +240,19 @@ impl SeastarSession {
 
 impl Calls {
     fn handle_input<'a>(&'a mut self, input: &'a [u8], now: Time) -> Result<Progress<'a>, Error> {
-        let Self { layout, frame_len_max, compressor, plain, .. } = self;
+        let Self { parent, layout, frame_len_max, compressor, plain, undecodable } = self;
+        let mut refuse = |taken, id, error| {
+            *undecodable = Some((id, error));
+            Progress::silent(taken).and_more()
+        };
         let Some(compressor) = compressor else {
-            let Some(Frame { head, payload: body, taken }) = split_request(input, *layout, *frame_len_max)?
-            else {
+            let Some(Frame { head, payload, taken }) = split_request(input, *layout, *frame_len_max)? else {
                 return Ok(Progress::NEED_MORE);
             };
-            let deadline = head.timeout().and_then(|wait| deadline(now, wait));
-            return Ok(Progress::event(taken, request(head.id, head.verb, body, deadline)));
+            return Ok(match event(parent, &head, payload, now) {
+                Ok(event) => Progress::event(taken, event),
+                Err(error) => refuse(taken, head.id, error),
+            });
         };
         let max = *frame_len_max as usize + layout.request_head_len();
         let Some(taken) = compressed::decompress(&mut **compressor, input, max, plain)? else {
@@ -251,10 +262,12 @@ impl Calls {
             // The compressor may have a response.
             return Ok(Progress::silent(taken).and_more());
         }
-        let Frame { head, payload: body, .. } =
+        let Frame { head, payload, .. } =
             split_request(plain, *layout, *frame_len_max)?.ok_or(compressed::MALFORMED)?;
-        let deadline = head.timeout().and_then(|wait| deadline(now, wait));
-        Ok(Progress::event(taken, request(head.id, head.verb, body, deadline)))
+        Ok(match event(parent, &head, payload, now) {
+            Ok(event) => Progress::event(taken, event),
+            Err(error) => refuse(taken, head.id, error),
+        })
     }
 
     /// Appends a response with this payload; false if it is too long.
@@ -273,6 +286,25 @@ impl Calls {
         let is_done = encode_compressed(&mut **compressor, &self.plain, out).is_ok();
         compressed::send_empty_frames(&mut self.compressor, out);
         is_done
+    }
+
+    /// Appends the response of the hub to a call of a verb for topics.
+    #[cold]
+    fn answer(&mut self, id: u64, mut command: Command<'_>, out: &mut Vec<u8>) -> bool {
+        if let Command::History { messages, .. } = &mut command {
+            match topics::fitting(messages, self.frame_len_max) {
+                Ok(fitting) => *messages = fitting,
+                Err(refusal) => {
+                    let (id, operation) = (RequestId(id), Operation::History);
+                    command = Command::Refused { id, operation, refusal };
+                }
+            }
+        }
+        let mut result = Vec::new();
+        let is_result = topics::encode_result(&command, &mut result);
+        let Some(len) = u32::try_from(result.len()).ok().filter(|_| is_result) else { return false };
+        let head = ResponseHead { id, is_exception: false, len, duration_us: ResponseHead::UNMEASURED };
+        self.respond(head, &result, out)
     }
 
     fn fail(&mut self, id: u64, duration_us: u32, text: &[u8], out: &mut Vec<u8>) -> bool {
@@ -307,14 +339,48 @@ impl Calls {
                 self.fail(id, UNMEASURED, text.as_bytes(), out)
             }
             Command::Forget { id: RequestId(id) } => self.fail(id, UNMEASURED, FORGOTTEN, out),
+            Command::Published { id, .. }
+            | Command::Present { id, .. }
+            | Command::History { id, .. }
+            | Command::Refused { id, .. } => self.answer(id.0, command, out),
             _ => false,
         };
         if is_done { Ok(()) } else { Err(command) }
     }
 }
 
-fn request(id: u64, verb: u64, body: &[u8], deadline: Option<Time>) -> Event<'_> {
-    Event::Request(Request { deadline, ..Request::new(RequestId(id), Route::Numbered(verb), body) })
+/// What a request is for the application, or for the hub.
+///
+/// # Errors
+/// The arguments of a verb for topics cannot be decoded.
+#[inline]
+fn event<'a>(
+    parent: &Parent,
+    head: &RequestHead,
+    payload: &'a [u8],
+    now: Time,
+) -> Result<Event<'a>, DecodeError> {
+    let (id, verb) = (RequestId(head.id), head.verb);
+    if parent.has_topics()
+        && let Some(event) = topics::event(verb, id, payload)
+    {
+        return event;
+    }
+    let deadline = head.timeout().and_then(|wait| deadline(now, wait));
+    Ok(Event::Request(Request { deadline, ..Request::new(id, Route::Numbered(verb), payload) }))
+}
+
+/// The text of the failure of a call whose arguments cannot be decoded.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::seastar::{rpc::undecodable, serialize::from_slice};
+///
+/// let error = from_slice::<u16>(&[1]).unwrap_err();
+/// assert!(undecodable(&error).starts_with("the arguments cannot be decoded: "));
+/// ```
+pub fn undecodable(error: &DecodeError) -> String {
+    format!("the arguments cannot be decoded: {error}")
 }
 
 /// When a caller stops waiting. One that waits for centuries waits forever.
@@ -352,12 +418,13 @@ impl Session for SeastarSession {
         &mut self,
         command: Command<'c>,
         out: &mut Vec<u8>,
-        _now: Time,
+        now: Time,
     ) -> Result<(), Command<'c>> {
         match &mut self.state {
             State::Calls(calls) if calls.parent.is_aborted() => Ok(()),
             State::Calls(calls) => calls.handle_command(command, out),
-            State::Negotiating(_) | State::Stream { .. } => Err(command),
+            State::Stream { session, .. } => session.handle_command(command, out, now),
+            State::Negotiating(_) => Err(command),
         }
     }
 
@@ -365,6 +432,10 @@ impl Session for SeastarSession {
         out.append(&mut self.own);
         match &mut self.state {
             State::Calls(calls) => {
+                if let Some((id, error)) = calls.undecodable.take() {
+                    // A short text always fits.
+                    calls.fail(id, ResponseHead::UNMEASURED, undecodable(&error).as_bytes(), out);
+                }
                 compressed::send_empty_frames(&mut calls.compressor, out);
                 recycle(&mut calls.plain);
             }
@@ -429,6 +500,26 @@ impl Session for SeastarSession {
         match &mut self.state {
             State::Stream { session, .. } => session.handle_sent(queued),
             State::Negotiating(_) | State::Calls(_) => false,
+        }
+    }
+
+    fn handle_drained(&mut self) {
+        if let State::Stream { session, .. } = &mut self.state {
+            session.handle_drained();
+        }
+    }
+
+    fn is_needed_by_others(&self) -> bool {
+        match &self.state {
+            State::Calls(calls) => calls.parent.has_subscriptions(),
+            State::Negotiating(_) | State::Stream { .. } => false,
+        }
+    }
+
+    fn dialect(&self) -> Dialect {
+        match &self.state {
+            State::Stream { session, .. } => session.dialect(),
+            State::Negotiating(_) | State::Calls(_) => Dialect::default(),
         }
     }
 }

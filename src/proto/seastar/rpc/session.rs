@@ -1,25 +1,33 @@
 //! The session of a stream, after the negotiation.
 
-use super::stream::StreamCell;
-use crate::{Command, EndOfStream, Error, Event, Progress, Session, Time};
+use super::stream::{Step, StreamCell};
+use crate::{
+    Command, Dialect, EndOfStream, Error, Event, Operation, Progress, RequestId, Session, Time,
+    seastar::topics::{self, Filter},
+};
 
 /// The end of one stream, which its application shares as a [`Stream`](super::Stream).
 pub(super) struct StreamSession<C: StreamCell> {
     stream: C,
     now: Time,
     closing: bool,
+    /// What the last event borrows.
+    filter: Filter,
 }
 
 impl<C: StreamCell> StreamSession<C> {
-    pub(super) const fn new(stream: C, now: Time) -> Self {
-        Self { stream, now, closing: false }
+    pub(super) fn new(stream: C, now: Time) -> Self {
+        Self { stream, now, closing: false, filter: Filter::default() }
     }
 }
 
 impl<C: StreamCell> Session for StreamSession<C> {
     fn handle_input<'a>(&'a mut self, input: &'a [u8], now: Time) -> Result<Progress<'a>, Error> {
         self.now = now;
-        let (taken, more) = self.stream.with(|stream| (stream.handle_input(input), stream.has_output()));
+        let (taken, more) = self.stream.with(|stream| {
+            let taken = stream.handle_input(input);
+            (taken, stream.has_output() || stream.is_subscription())
+        });
         let taken = taken?;
         // The compressor may have a response. Until something was taken, it is the same prefix.
         Ok(Progress { taken, event: None, more: more && taken > 0 })
@@ -28,11 +36,27 @@ impl<C: StreamCell> Session for StreamSession<C> {
     fn handle_command<'c>(
         &mut self,
         command: Command<'c>,
-        _out: &mut Vec<u8>,
+        out: &mut Vec<u8>,
         now: Time,
     ) -> Result<(), Command<'c>> {
         self.now = now;
-        Err(command)
+        self.stream.with(|stream| {
+            match command {
+                _ if !stream.is_subscription() => return Err(command),
+                Command::Welcome { .. } => {}
+                Command::Subscribed { head, recovery, .. } => stream.handle_subscribed(Ok((head, recovery))),
+                Command::Refused { operation: Operation::Hello | Operation::Subscribe, refusal, .. } => {
+                    stream.handle_subscribed(Err(refusal));
+                }
+                Command::Unsubscribed { .. } | Command::Refused { .. } => stream.end_subscription(),
+                Command::Message(message) => {
+                    return if stream.encode_message(&message, out) { Ok(()) } else { Err(command) };
+                }
+                _ => return Err(command),
+            }
+            stream.transmit(out);
+            Ok(())
+        })
     }
 
     fn handle_timeout(&mut self, now: Time) -> Result<(), Error> {
@@ -41,6 +65,21 @@ impl<C: StreamCell> Session for StreamSession<C> {
     }
 
     fn poll_event(&mut self) -> Option<Event<'_>> {
+        match self.stream.with(super::Stream::poll_step) {
+            None => {}
+            Some(Step::Hello) => return Some(Event::Hello { id: HELLO }),
+            Some(Step::Subscribe(filter)) => {
+                self.filter = filter;
+                let Filter { topic, prefix, since } = &self.filter;
+                let (prefix, since) = (*prefix, topics::known(*since));
+                return Some(Event::Subscribe { id: SUBSCRIBE, topic, prefix, since });
+            }
+            Some(Step::Unsubscribe(filter)) => {
+                self.filter = filter;
+                let Filter { topic, prefix, .. } = &self.filter;
+                return Some(Event::Unsubscribe { id: UNSUBSCRIBE, topic, prefix: *prefix });
+            }
+        }
         let now = self.now;
         let is_done = !self.closing && self.stream.with(|stream| stream.is_done(now));
         self.closing |= is_done;
@@ -72,7 +111,29 @@ impl<C: StreamCell> Session for StreamSession<C> {
     fn handle_sent(&mut self, queued: usize) -> bool {
         self.stream.with(|stream| stream.handle_sent(queued))
     }
+
+    fn handle_drained(&mut self) {
+        self.stream.with(super::Stream::handle_drained);
+    }
+
+    fn dialect(&self) -> Dialect {
+        self.stream.with(|stream| match (stream.is_subscription(), stream.is_compressed()) {
+            (true, false) => PLAIN,
+            (true, true) => COMPRESSED,
+            (false, _) => Dialect::default(),
+        })
+    }
 }
+
+/// Messages as frames that all subscribers have in common.
+pub(super) const PLAIN: Dialect = Dialect(1);
+
+/// Messages as frames of one connection, since each has its own compressor.
+const COMPRESSED: Dialect = Dialect(2);
+
+const HELLO: RequestId = RequestId(1);
+const SUBSCRIBE: RequestId = RequestId(2);
+const UNSUBSCRIBE: RequestId = RequestId(3);
 
 impl<C: StreamCell> Drop for StreamSession<C> {
     fn drop(&mut self) {

@@ -28,6 +28,8 @@ pub struct SeastarShard {
     parents: RefCell<HashMap<ConnectionId, Rc<Parent>>>,
     /// The connections of calls, by the ids of the server.
     by_conn: RefCell<HashMap<ConnId, Rc<Parent>>>,
+    /// The connections that subscriptions belong to, by those of their streams.
+    subscribers: RefCell<HashMap<ConnId, ConnId>>,
 }
 
 /// A connection for calls, to which streams belong.
@@ -47,6 +49,7 @@ pub struct Parent {
     id: ConnectionId,
     /// What its isolation cookie asked for.
     group: Option<Rc<str>>,
+    has_topics: bool,
     /// Its application takes no further requests for now.
     is_held: Cell<bool>,
     is_aborted: Cell<bool>,
@@ -74,7 +77,13 @@ pub enum ClaimError {
 
 impl SeastarShard {
     pub(super) fn new(shard: u16) -> Self {
-        Self { shard, next: Cell::new(1), parents: RefCell::default(), by_conn: RefCell::default() }
+        Self {
+            shard,
+            next: Cell::new(1),
+            parents: RefCell::default(),
+            by_conn: RefCell::default(),
+            subscribers: RefCell::default(),
+        }
     }
 
     pub(super) fn next_id(&self) -> ConnectionId {
@@ -83,10 +92,17 @@ impl SeastarShard {
         ConnectionId::new(counter, self.shard)
     }
 
-    pub(super) fn add_parent(&self, id: ConnectionId, conn: ConnId, group: Option<Rc<str>>) -> Rc<Parent> {
+    pub(super) fn add_parent(
+        &self,
+        id: ConnectionId,
+        conn: ConnId,
+        group: Option<Rc<str>>,
+        has_topics: bool,
+    ) -> Rc<Parent> {
         let parent = Rc::new(Parent {
             id,
             group,
+            has_topics,
             is_held: Cell::default(),
             is_aborted: Cell::default(),
             streams: RefCell::default(),
@@ -115,6 +131,27 @@ impl SeastarShard {
         self.by_conn.borrow().get(&conn).cloned()
     }
 
+    /// The connection `stream` is a subscription, and belongs to `parent`.
+    pub fn subscribed(&self, stream: ConnId, parent: ConnId) {
+        self.subscribers.borrow_mut().insert(stream, parent);
+    }
+
+    /// The connection of a subscription has ended: returns the one that it belongs to.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::{ConnId, Protocol, seastar::rpc::{Seastar, SeastarShard}};
+    ///
+    /// let state = Seastar::default().shard_state(0);
+    /// let shard = state.downcast::<SeastarShard>().expect("the state of the protocol");
+    /// let conn = |slot| ConnId { node: 0, shard: 0, slot, generation: 0 };
+    /// shard.subscribed(conn(2), conn(1));
+    /// assert_eq!((shard.unsubscribed(conn(2)), shard.unsubscribed(conn(2))), (Some(conn(1)), None));
+    /// ```
+    pub fn unsubscribed(&self, stream: ConnId) -> Option<ConnId> {
+        self.subscribers.borrow_mut().remove(&stream)
+    }
+
     /// The application knows that the connection has ended: returns the connections of its streams, which are to be cut.
     pub fn forget(&self, conn: ConnId) -> Vec<ConnId> {
         let Some(parent) = self.by_conn.borrow_mut().remove(&conn) else { return Vec::new() };
@@ -131,6 +168,16 @@ impl Parent {
     /// The group that the isolation function has chosen.
     pub const fn group(&self) -> Option<&Rc<str>> {
         self.group.as_ref()
+    }
+
+    /// Whether it has the verbs of [`topics`](crate::seastar::topics).
+    pub const fn has_topics(&self) -> bool {
+        self.has_topics
+    }
+
+    /// Whether one of its streams is a subscription.
+    pub(super) fn has_subscriptions(&self) -> bool {
+        self.streams.borrow().values().any(|member| member.stream.borrow().is_subscription())
     }
 
     /// Whether its application takes no further requests for now.

@@ -1,9 +1,12 @@
-use std::{fmt, rc::Rc};
+use std::{cell::OnceCell, fmt, rc::Rc};
 
 use shardcast_proto::{
     Route,
     connection::CloseReason,
-    seastar::rpc::{Outcome, SeastarShard},
+    seastar::{
+        rpc::{Outcome, SeastarShard},
+        topics::SUBSCRIBE,
+    },
 };
 
 use super::{
@@ -12,6 +15,7 @@ use super::{
     gate::{Admission, Gate, RpcLimits, WaitingCall},
     groups::Groups,
     handler::{Incoming, Running, Way},
+    topics,
 };
 use crate::{
     Bytes, Connection, Context, Reply, Request, Service,
@@ -38,11 +42,13 @@ pub struct RpcService {
     registry: Registry,
     gate: Rc<Gate>,
     groups: Groups,
+    /// The handler of the verb for subscriptions, which has counts once it was called.
+    subscribe: OnceCell<Rc<Entry>>,
 }
 
 impl RpcService {
     pub(super) fn new(registry: Registry) -> Self {
-        Self { registry, gate: Rc::default(), groups: Groups::default() }
+        Self { registry, gate: Rc::default(), groups: Groups::default(), subscribe: OnceCell::new() }
     }
 
     /// Sets the bounds on requests in progress. By default there are only those of the server.
@@ -91,13 +97,20 @@ impl Service for RpcService {
 
     fn request(&self, connection: &Connection, request: Request<'_>, reply: &mut Reply<'_>) {
         let Route::Numbered(verb) = request.route else { return };
-        let Some(entry) = self.registry.entry(verb) else {
-            self.registry.counts.calls.unknown.add(1);
-            return Way::Now(reply).write(Outcome::UnknownVerb, &verb.to_le_bytes());
-        };
         let parent = shard_state().and_then(|shard| shard.parent_of(connection.id()));
         // A stream has no requests.
         let Some(parent) = parent else { return };
+        let entry = match verb {
+            SUBSCRIBE if parent.has_topics() => {
+                let entry = self.subscribe.get_or_init(|| topics::entry(&self.registry.counts));
+                Some(Rc::clone(entry))
+            }
+            _ => self.registry.entry(verb),
+        };
+        let Some(entry) = entry else {
+            self.registry.counts.calls.unknown.add(1);
+            return Way::Now(reply).write(Outcome::UnknownVerb, &verb.to_le_bytes());
+        };
         if entry.is_one_way {
             reply.expect_none();
         }
@@ -144,7 +157,12 @@ impl Service for RpcService {
     fn closed(&self, connection: &Connection, _why: CloseReason) {
         let Some(shard) = shard_state() else { return };
         let Some(parent) = shard.parent_of(connection.id()) else {
-            return self.registry.counts.calls.streams.sub(1);
+            self.registry.counts.calls.streams.sub(1);
+            if let Some(parent) = shard.unsubscribed(connection.id()) {
+                // When the server drains, it waits for that.
+                current::with_part(|conns: &Rc<Conns>| conns.session_changed(parent));
+            }
+            return;
         };
         self.registry.connections.borrow_mut().remove(&parent.id());
         self.gate.forget(connection.id());
@@ -158,7 +176,7 @@ impl Service for RpcService {
 }
 
 /// What the connections of the listener share on this shard.
-fn shard_state() -> Option<Rc<SeastarShard>> {
+pub(super) fn shard_state() -> Option<Rc<SeastarShard>> {
     current::with_part(|conns: &Rc<Conns>| conns.protocol_state()).flatten()
 }
 

@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, time::Duration};
 use shardcast::{
     Listener, Server,
     proto::{PublishHeader, Recovery, TopicFilter, TopicName},
-    tars::{Framed, FramedService, RequestError, TopicClient, TopicEvent, TopicPublisher, Waiting},
+    tars::{Framed, FramedService},
+    topics::{RequestError, TopicClient, TopicEvent, TopicPublisher, Waiting},
 };
 
 use crate::support::{PATIENCE, Peer, Recorder, Topics, config, framed, serve};

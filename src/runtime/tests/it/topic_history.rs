@@ -9,11 +9,9 @@ use shardcast::{
         Position, PublishHeader, Recovery, TopicName,
         topics::control::{self, MAGIC, Request, ServerPayload},
     },
-    tars::{
-        Framed, FramedService, History, LengthPrefixed, RequestError, TopicClient, TopicOptions,
-        TopicProtocol, TopicPublisher, rpc::Adapter,
-    },
+    tars::{Framed, FramedService, LengthPrefixed, rpc::Adapter},
     task,
+    topics::{History, RequestError, TopicClient, TopicOptions, TopicProtocol, TopicPublisher},
 };
 
 use crate::support::{Control, PATIENCE, Peer, Recorder, Topics, config, eventually, frame, serve};
@@ -45,7 +43,7 @@ fn a_client_reads_what_a_topic_has_kept_over_both_protocols() {
     let address = |listener| server.address(listener).expect("it listens");
     let head = publish(address("framed"), "t", (1..=6).map(|number| vec![number]));
     let at = |offset| Position { offset, ..head };
-    for (protocol, listener) in [(TopicProtocol::Framed, "framed"), (TopicProtocol::Rpc, "tars")] {
+    for (protocol, listener) in [(TopicProtocol::Framed, "framed"), (TopicProtocol::Tars, "tars")] {
         let client = client(protocol, address(listener));
         let publisher = client.publisher();
         let gap = |from| Recovery::Gap { from, to: 2 };

@@ -6,7 +6,7 @@ use rustix::thread::Pid;
 use shardcast::{
     Server,
     proto::{PublishHeader, TopicFilter, TopicName},
-    tars::{TopicClient, TopicEvent, Waiting},
+    topics::{TopicClient, TopicEvent, Waiting},
 };
 
 use crate::support::{PATIENCE, Recorder, alone, config, eventually, serve};

@@ -11,8 +11,9 @@ use shardcast::proto::topics::control::{self, Request, TopicResponse};
 use shardcast::{
     Bytes,
     proto::{Message, Position, PublishHeader, Recovery, TopicFilter, TopicName},
-    tars::{CallError, RequestError, TopicClient, TopicEvent, TopicOptions, TopicPublisher, Waiting},
+    tars::CallError,
     task,
+    topics::{RequestError, TopicClient, TopicEvent, TopicOptions, TopicPublisher, Waiting},
 };
 
 use crate::support::{PATIENCE, Peer, Recorder, config, frame, serve};

@@ -9,6 +9,7 @@ mod one_way;
 mod raw;
 mod registry;
 mod streams;
+mod topics;
 
 use std::{fmt::Display, net::SocketAddr, sync::mpsc};
 

@@ -9,11 +9,11 @@ use shardcast::{
     proto::{Position, PublishHeader, Recovery, TopicName, topics::TopicEvent},
     push::SubscribeOptions,
     tars::{
-        RequestError, TopicClient, TopicOptions, TopicProtocol, TopicPublisher, Waiting,
         codec::{TarsReader, TarsWriter},
         packet::{RequestPacket, ResponsePacket, Version},
         rpc::{AdapterOptions, ArgumentReader, ArgumentWriter, PUSH_OBJECT, PushPacket},
     },
+    topics::{RequestError, TopicClient, TopicOptions, TopicProtocol, TopicPublisher, Waiting},
 };
 
 use super::{
@@ -146,7 +146,7 @@ fn what_is_published_reaches_subscribers_of_all_protocols() {
 
 /// A client over calls that subscribes to the topic `t`.
 fn over_calls(server: &Server) -> TopicClient {
-    let options = TopicOptions::default().with(|it| it.protocol = TopicProtocol::Rpc);
+    let options = TopicOptions::default().with(|it| it.protocol = TopicProtocol::Tars);
     let address = server.address("bench").expect("it listens");
     let mut client = TopicClient::connect_with(address, options).expect("threads");
     client.subscribe("t".parse().expect("a topic"), None);
@@ -209,7 +209,7 @@ fn a_publisher_over_calls_needs_no_subscriber() {
     let subscription = server.handle().subscribe("t.*", SubscribeOptions::default()).wait();
     let subscription = subscription.expect("it runs").expect("room");
     let address = server.address("bench").expect("it listens");
-    let publisher = TopicPublisher::connect_with(address, TopicProtocol::Rpc).expect("threads");
+    let publisher = TopicPublisher::connect_with(address, TopicProtocol::Tars).expect("threads");
     let topic = TopicName::new("t.gold").expect("a topic");
     assert_eq!(publisher.presence(&topic), Ok(1));
     assert_eq!(block_on(publisher.presence_async(&TopicName::new("u").expect("a topic"))), Ok(0));
@@ -254,7 +254,7 @@ fn a_topic_client_is_refused_where_calls_have_no_topics() {
     });
     assert_eq!(error, RequestError::Unsupported);
     let address = server.address("bench").expect("it listens");
-    let publisher = TopicPublisher::connect_with(address, TopicProtocol::Rpc).expect("threads");
+    let publisher = TopicPublisher::connect_with(address, TopicProtocol::Tars).expect("threads");
     assert_eq!(publisher.presence(&TopicName::new("t").expect("a topic")), Err(RequestError::Unsupported));
 }
 

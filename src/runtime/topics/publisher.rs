@@ -6,11 +6,8 @@ use shardcast_proto::{
     topics::{History, Request, RequestError, RequestKind, TopicResponse, Wire},
 };
 
-use super::{Link, TopicProtocol};
-use crate::{
-    client::{CallOptions, CallResult},
-    tars::ConnectError,
-};
+use super::{ConnectError, Link, Target, TopicProtocol};
+use crate::client::{CallOptions, CallResult};
 
 /// Publishes on topics of one server: cheap to clone, usable from any thread and any task.
 ///
@@ -23,7 +20,8 @@ use crate::{
 ///     Connection, Listener, Reply, Request, Server, Service,
 ///     proto::{PublishHeader, TopicName},
 ///     push::SubscribeOptions,
-///     tars::{Framed, TopicPublisher},
+///     tars::Framed,
+///     topics::TopicPublisher,
 /// };
 ///
 /// # struct Silent;
@@ -76,10 +74,10 @@ impl TopicPublisher {
     /// ```no_run
     /// use shardcast::{
     ///     proto::{PublishHeader, TopicName},
-    ///     tars::{TopicProtocol, TopicPublisher},
+    ///     topics::{TopicProtocol, TopicPublisher},
     /// };
     ///
-    /// let publisher = TopicPublisher::connect_with("localhost:10100", TopicProtocol::Rpc)?;
+    /// let publisher = TopicPublisher::connect_with("localhost:10100", TopicProtocol::Tars)?;
     /// let receipt = publisher.publish(&TopicName::new("prices.gold")?, PublishHeader::default(), b"2410")?;
     /// println!("offset {}", receipt.position.offset);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -88,7 +86,8 @@ impl TopicPublisher {
         to: impl ToSocketAddrs + fmt::Display,
         protocol: TopicProtocol,
     ) -> Result<Self, ConnectError> {
-        Ok(Self(Link { client: protocol.client(to)?.connect()?, wire: protocol.wire() }))
+        let (builder, _) = protocol.client(&Target::find(to)?);
+        Ok(Self(Link { client: builder.connect()?, wire: protocol.wire() }))
     }
 
     pub(super) const fn over(link: Link) -> Self {
@@ -225,7 +224,7 @@ impl TopicPublisher {
 }
 
 fn kept(wire: &dyn Wire, response: CallResult) -> Result<History, RequestError> {
-    wire.decode_history(super::payload(&response?)?)
+    wire.decode_history(super::payload(wire, &response?)?)
 }
 
 fn receipt(wire: &dyn Wire, response: CallResult) -> Result<Receipt, RequestError> {

@@ -9,18 +9,19 @@ use shardcast_os::clock;
 use shardcast_proto::{
     Position, Time, TopicFilter,
     rpc::CallError,
+    seastar::topics::StreamSubscriptions,
     topics::{SubscriptionConfig, Subscriptions, TopicEvent, Wire},
 };
 
 use super::{
-    Link, TopicProtocol, TopicPublisher, Waiting,
+    ConnectError, Link, Target, TopicProtocol, TopicPublisher, Waiting,
     inbox::{Inbox, Incoming},
     payload,
+    streams::Streams,
 };
 use crate::{
     client::{CallOptions, ClientEvent, Push},
     mesh::port,
-    tars::ConnectError,
 };
 
 /// Receives the messages of topics of one server.
@@ -33,7 +34,7 @@ use crate::{
 /// # Examples
 /// ```no_run
 /// use std::time::Duration;
-/// use shardcast::tars::{TopicClient, TopicEvent, Waiting};
+/// use shardcast::topics::{TopicClient, TopicEvent, Waiting};
 ///
 /// let mut client = TopicClient::connect("localhost:10099", Waiting::default())?;
 /// client.subscribe("prices.*".parse()?, None);
@@ -46,12 +47,20 @@ use crate::{
 /// ```
 pub struct TopicClient {
     link: Link,
-    topics: Subscriptions<&'static (dyn Wire + Send + Sync)>,
+    core: Core,
     inbox: Inbox,
     /// The time-out of requests.
     request_timeout: Duration,
     /// The earliest tick that is pending.
     tick_at: Time,
+}
+
+/// The subscriptions.
+enum Core {
+    /// As requests over the connection, which brings the messages too.
+    Requests(Box<Subscriptions<&'static (dyn Wire + Send + Sync)>>),
+    /// As streams.
+    Streams(Box<Streams>),
 }
 
 /// Options of a [`TopicClient`].
@@ -70,7 +79,7 @@ pub struct TopicOptions {
 shardcast_proto::with! {
     /// # Examples
     /// ```
-    /// use shardcast::tars::{TopicClient, TopicOptions};
+    /// use shardcast::topics::{TopicClient, TopicOptions};
     ///
     /// // A mebibyte may wait; if the client is slower than the server, it loses messages.
     /// let options = TopicOptions::default().with(|it| it.waiting.bytes = 1 << 20);
@@ -78,11 +87,13 @@ shardcast_proto::with! {
     /// client.subscribe("prices.*".parse()?, None);
     /// client.unsubscribe(&"prices.*".parse()?);
     ///
-    /// // The same over Tars RPC.
-    /// use shardcast::tars::TopicProtocol;
+    /// // The same over Tars RPC, and over Seastar RPC.
+    /// use shardcast::topics::TopicProtocol;
     ///
-    /// let options = TopicOptions::default().with(|it| it.protocol = TopicProtocol::Rpc);
-    /// let client = TopicClient::connect_with("127.0.0.1:10100", options)?;
+    /// for (protocol, address) in [(TopicProtocol::Tars, "127.0.0.1:10100"), (TopicProtocol::Seastar, "127.0.0.1:10000")] {
+    ///     let options = TopicOptions::default().with(|it| it.protocol = protocol);
+    ///     let client = TopicClient::connect_with(address, options)?;
+    /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     impl TopicOptions
@@ -111,8 +122,9 @@ impl TopicClient {
     ) -> Result<Self, ConnectError> {
         let (pushes, inbox) = Inbox::new(options.waiting);
         let events = pushes.clone();
-        let wire = options.protocol.wire();
-        let client = (options.protocol.client(to)?)
+        let (wire, target) = (options.protocol.wire(), Target::find(to)?);
+        let (builder, negotiated) = options.protocol.client(&target);
+        let client = builder
             .on_push(move |Push { route, body, .. }| {
                 if wire.is_message(route.as_route()) {
                     pushes.push(body);
@@ -123,21 +135,34 @@ impl TopicClient {
         let config = options.subscriptions;
         let request_timeout = config.response_timeout + config.late_response_timeout;
         // Clients must not return all at once; the time of their start differs.
-        let topics = Subscriptions::new(wire, config, clock::now_nanos());
-        Ok(Self { link: Link { client, wire }, topics, inbox, request_timeout, tick_at: Time::NEVER })
+        let seed = clock::now_nanos();
+        let core = match negotiated {
+            None => Core::Requests(Box::new(Subscriptions::new(wire, config, seed))),
+            Some(parent) => {
+                let topics = StreamSubscriptions::new(config, seed);
+                Core::Streams(Box::new(Streams::new(topics, target, parent, request_timeout)))
+            }
+        };
+        Ok(Self { link: Link { client, wire }, core, inbox, request_timeout, tick_at: Time::NEVER })
     }
 
     /// Subscribes; [`TopicEvent::Subscribed`] or [`TopicEvent::Refused`] is the outcome. `since` is the position of the
     /// last message that the subscriber has; it is for topics only, not for prefixes. An existing subscription does not
     /// change.
     pub fn subscribe(&mut self, filter: TopicFilter, since: Option<Position>) {
-        self.topics.subscribe(filter, since);
+        match &mut self.core {
+            Core::Requests(topics) => topics.subscribe(filter, since),
+            Core::Streams(streams) => streams.topics.subscribe(filter, since, now()),
+        }
         self.send();
     }
 
     /// Ends a subscription. Messages in flight may still come.
     pub fn unsubscribe(&mut self, filter: &TopicFilter) {
-        self.topics.unsubscribe(filter);
+        _ = match &mut self.core {
+            Core::Requests(topics) => topics.unsubscribe(filter),
+            Core::Streams(streams) => streams.topics.unsubscribe(filter),
+        };
         self.send();
     }
 
@@ -152,7 +177,7 @@ impl TopicClient {
         let mut has_looked = false;
         loop {
             self.send();
-            if let Some(event) = self.topics.poll_event() {
+            if let Some(event) = self.core.poll_event() {
                 return Some(event);
             }
             match self.inbox.try_recv() {
@@ -168,12 +193,14 @@ impl TopicClient {
 
     /// Waits until there is an event to take, no longer than until the deadline. To be called when there is none.
     fn wait(&mut self, deadline: Time) {
-        let due = self.topics.poll_timeout().unwrap_or(Time::NEVER);
-        let Self { link, inbox, .. } = self;
-        if link.client.receive(deadline.min(due), || !inbox.is_empty()) {
+        let due = self.core.poll_timeout().unwrap_or(Time::NEVER);
+        let Self { link, inbox, core, .. } = self;
+        // The connections of streams are those of other clients, whose I/O has its own thread.
+        let is_leading = matches!(core, Core::Requests(_));
+        if is_leading && link.client.receive(deadline.min(due), || !inbox.is_empty()) {
             // What came in time goes first.
             if due <= now() && self.inbox.is_empty() {
-                self.topics.handle_timeout(due);
+                self.core.handle_timeout(due);
             }
             return;
         }
@@ -193,7 +220,7 @@ impl TopicClient {
         loop {
             self.send();
             let is_timed = self.set_tick();
-            if let Some(event) = self.topics.poll_event() {
+            if let Some(event) = self.core.poll_event() {
                 return Some(event);
             }
             if is_timed {
@@ -211,7 +238,10 @@ impl TopicClient {
 
     /// The position of the last message that was received on a topic before which nothing is still to come.
     pub fn position(&self, topic: &str) -> Option<Position> {
-        self.topics.position(topic)
+        match &self.core {
+            Core::Requests(topics) => topics.position(topic),
+            Core::Streams(streams) => streams.topics.position(topic),
+        }
     }
 
     /// Publishes over the same connection.
@@ -221,18 +251,23 @@ impl TopicClient {
 
     /// Sends the pending requests.
     fn send(&mut self) {
+        let Self { link, core, inbox, request_timeout, .. } = self;
+        let topics = match core {
+            Core::Requests(topics) => topics,
+            Core::Streams(streams) => return streams.act(link, inbox, now()),
+        };
         let mut payload = Vec::new();
-        while let Some(id) = self.topics.poll_request(&mut payload, now()) {
-            match self.inbox.sender() {
+        while let Some(id) = topics.poll_request(&mut payload, now()) {
+            match inbox.sender() {
                 Some(sender) => {
-                    let options = CallOptions::default().with(|it| it.timeout = Some(self.request_timeout));
+                    let options = CallOptions::default().with(|it| it.timeout = Some(*request_timeout));
                     let body = Bytes::copy_from_slice(&payload);
-                    self.link.client.call_quickly(self.topics.route(id), body, options, move |response| {
+                    link.client.call_quickly(topics.route(id), body, options, move |response| {
                         // The receiver is gone: the client is about to end.
                         let _ = sender.send(Incoming::Response(id, response));
                     });
                 }
-                None => self.topics.handle_response(id, Err(CallError::Closed), now()),
+                None => topics.handle_response(id, Err(CallError::Closed), now()),
             }
             payload.clear();
         }
@@ -240,7 +275,7 @@ impl TopicClient {
 
     /// Sets the next tick; false if that was not possible.
     fn set_tick(&mut self) -> bool {
-        let Some(next) = self.topics.poll_timeout().filter(|next| *next < self.tick_at) else { return true };
+        let Some(next) = self.core.poll_timeout().filter(|next| *next < self.tick_at) else { return true };
         let sender = self.inbox.weak_sender();
         let is_set = self.link.client.run_at(next, move || {
             if let Some(sender) = sender.upgrade() {
@@ -255,33 +290,67 @@ impl TopicClient {
     }
 
     fn take(&mut self, incoming: Incoming) {
-        match incoming {
-            Incoming::Push(payload) => self.topics.handle_message(&payload),
-            Incoming::Response(id, response) => {
-                let now = now();
-                match response.as_ref().map(payload) {
-                    Ok(Ok(payload)) => self.topics.handle_response(id, Ok(payload), now),
-                    Ok(Err(refused)) => self.topics.handle_failed(id, refused, now),
-                    Err(error) => self.topics.handle_response(id, Err(*error), now),
-                }
-            }
-            Incoming::Event(event) => self.take_event(event),
-            Incoming::Tick(time) => {
-                if time == self.tick_at {
-                    self.tick_at = Time::NEVER;
+        let Self { link, core, tick_at, .. } = self;
+        match (incoming, core) {
+            (Incoming::Event(event), core) => core.take_event(&event),
+            (Incoming::Tick(time), core) => {
+                if time == *tick_at {
+                    *tick_at = Time::NEVER;
                 }
                 // Not the present time: responses that came in time may follow this in the inbox.
-                self.topics.handle_timeout(time);
+                core.handle_timeout(time);
             }
+            (Incoming::Stream(stream, incoming), Core::Streams(streams)) => {
+                streams.take(link, stream, incoming, now());
+            }
+            (Incoming::Push(payload), Core::Requests(topics)) => topics.handle_message(&payload),
+            (Incoming::Response(id, response), Core::Requests(topics)) => {
+                match response.as_ref().map(|response| payload(link.wire, response)) {
+                    Ok(Ok(payload)) => topics.handle_response(id, Ok(payload), now()),
+                    Ok(Err(refused)) => topics.handle_failed(id, refused, now()),
+                    Err(error) => topics.handle_response(id, Err(*error), now()),
+                }
+            }
+            // The other core makes no such requests.
+            (Incoming::Push(_) | Incoming::Response(..) | Incoming::Stream(..), _) => {}
+        }
+    }
+}
+
+impl Core {
+    fn poll_event(&mut self) -> Option<TopicEvent> {
+        match self {
+            Self::Requests(topics) => topics.poll_event(),
+            Self::Streams(streams) => streams.topics.poll_event(),
         }
     }
 
-    fn take_event(&mut self, event: ClientEvent) {
-        match event {
-            ClientEvent::Connected => self.topics.handle_connected(),
-            ClientEvent::ConnectFailed => self.topics.handle_connect_failed(),
-            ClientEvent::Disconnected(cause) => self.topics.handle_disconnected(cause),
-            ClientEvent::Heartbeat { .. } => {}
+    fn poll_timeout(&self) -> Option<Time> {
+        match self {
+            Self::Requests(topics) => topics.poll_timeout(),
+            Self::Streams(streams) => streams.topics.poll_timeout(),
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Time) {
+        match self {
+            Self::Requests(topics) => topics.handle_timeout(now),
+            Self::Streams(streams) => streams.topics.handle_timeout(now),
+        }
+    }
+
+    /// An event of the connection for requests.
+    fn take_event(&mut self, event: &ClientEvent) {
+        match (event, self) {
+            (ClientEvent::Connected, Self::Requests(topics)) => topics.handle_connected(),
+            (ClientEvent::Connected, Self::Streams(streams)) => streams.topics.handle_connected(now()),
+            (ClientEvent::ConnectFailed, Self::Requests(topics)) => topics.handle_connect_failed(),
+            (ClientEvent::ConnectFailed, Self::Streams(streams)) => streams.topics.handle_connect_failed(),
+            (ClientEvent::Disconnected(cause), Self::Requests(topics)) => topics.handle_disconnected(*cause),
+            (ClientEvent::Disconnected(cause), Self::Streams(streams)) => {
+                streams.topics.handle_disconnected(*cause, now());
+            }
+            (ClientEvent::Heartbeat { .. }, _) => {}
         }
     }
 }

@@ -26,7 +26,7 @@ pub struct Waiting {
 shardcast_proto::with! {
     /// # Examples
     /// ```
-    /// use shardcast::tars::Waiting;
+    /// use shardcast::topics::Waiting;
     ///
     /// let few = Waiting::default().with(|it| it.messages = 100);
     /// assert_eq!(few.messages, 100);
@@ -46,8 +46,18 @@ pub(super) enum Incoming {
     Event(ClientEvent),
     Push(Bytes),
     Response(u64, CallResult),
+    /// Of the stream with this number.
+    Stream(u64, StreamIncoming),
     /// This time has come. It is queued with everything else, so that a response that came in time is handled before.
     Tick(Time),
+}
+
+/// What comes over a stream, or about it.
+pub(super) enum StreamIncoming {
+    Event(ClientEvent),
+    Message(Bytes),
+    /// To the call about it.
+    Response(CallResult),
 }
 
 /// The receiving end. It holds no sender, so that it notices when the client has ended.
@@ -55,6 +65,7 @@ pub(super) struct Inbox {
     incoming: flume::Receiver<Incoming>,
     sender: flume::WeakSender<Incoming>,
     waiting: Arc<Counts>,
+    bounds: Waiting,
 }
 
 /// The sending end, for the callbacks of the client.
@@ -78,7 +89,7 @@ impl Inbox {
         let (sender, incoming) = flume::unbounded();
         let (weak, waiting) = (sender.downgrade(), Arc::new(Counts::default()));
         let outlet = Outlet { sender, waiting: Arc::clone(&waiting), bounds };
-        (outlet, Self { incoming, sender: weak, waiting })
+        (outlet, Self { incoming, sender: weak, waiting, bounds })
     }
 
     /// `None` if nothing came until the deadline, or if the client has ended.
@@ -114,13 +125,19 @@ impl Inbox {
         self.sender.upgrade()
     }
 
+    /// The sending end, for one more connection of the client; `None` if the client has ended.
+    pub(super) fn outlet(&self) -> Option<Outlet> {
+        let (sender, waiting) = (self.sender()?, Arc::clone(&self.waiting));
+        Some(Outlet { sender, waiting, bounds: self.bounds })
+    }
+
     /// The sender for what need not be sent when the client has ended.
     pub(super) fn weak_sender(&self) -> flume::WeakSender<Incoming> {
         self.sender.clone()
     }
 
     fn count(&self, incoming: Incoming) -> Incoming {
-        if let Incoming::Push(payload) = &incoming {
+        if let Incoming::Push(payload) | Incoming::Stream(_, StreamIncoming::Message(payload)) = &incoming {
             self.waiting.remove(payload.len());
         }
         incoming
@@ -130,13 +147,21 @@ impl Inbox {
 impl Outlet {
     /// Queues a push of the server, or drops it if too many wait.
     pub(super) fn push(&self, payload: Bytes) {
-        let bytes = payload.len();
+        self.queue(payload.len(), || Incoming::Push(payload));
+    }
+
+    /// As [`push`](Self::push), of the stream with this number.
+    pub(super) fn push_of(&self, stream: u64, payload: Bytes) {
+        self.queue(payload.len(), || Incoming::Stream(stream, StreamIncoming::Message(payload)));
+    }
+
+    fn queue(&self, bytes: usize, incoming: impl FnOnce() -> Incoming) {
         let before = self.waiting.messages.fetch_add(1, Ordering::Relaxed);
         let bytes_before = self.waiting.bytes.fetch_add(bytes, Ordering::Relaxed);
         let has_room =
             before < self.bounds.messages && bytes_before.saturating_add(bytes) <= self.bounds.bytes;
         if before == 0 || has_room {
-            return self.send(Incoming::Push(payload));
+            return self.send(incoming());
         }
         // The gap in the offsets shows the loss.
         self.waiting.remove(bytes);
@@ -146,7 +171,7 @@ impl Outlet {
         self.send(Incoming::Event(event));
     }
 
-    fn send(&self, incoming: Incoming) {
+    pub(super) fn send(&self, incoming: Incoming) {
         // Without a receiver the client is about to end.
         let _ = self.sender.send(incoming);
     }
