@@ -42,6 +42,8 @@ pub(super) struct NewCall {
     pub(super) body: Bytes,
     pub(super) timeout: Duration,
     pub(super) one_way: bool,
+    /// It is not sent if nothing waits for its response before.
+    pub(super) withdraw: bool,
     pub(super) callback: Callback,
     /// The callback belongs to this crate, and never blocks.
     pub(super) is_quick: bool,
@@ -52,6 +54,7 @@ struct Waiting {
     callback: Callback,
     is_quick: bool,
     one_way: bool,
+    withdraw: bool,
 }
 
 /// An event for the application.
@@ -99,18 +102,18 @@ impl Core {
 
     /// Takes a call; a refused call gets its response at once.
     pub(super) fn call(&mut self, call: NewCall, now: Time) -> Result<(), AppEvent> {
-        let NewCall { token, id, route, head, body, timeout, one_way, callback, is_quick } = call;
+        let NewCall { token, id, route, head, body, timeout, one_way, withdraw, callback, is_quick } = call;
         let id = id.unwrap_or_else(|| self.caller.next_id());
         let call = Call { token, id, route, head, body, deadline: now + timeout, one_way };
         self.counters.begun.add(1);
         match self.caller.call(call, now) {
             // Forgotten before it came here.
             Ok(()) if !callback.is_wanted() => {
-                self.caller.forget(id);
+                self.caller_forgets(id, withdraw);
                 Ok(())
             }
             Ok(()) => {
-                self.waiting.insert(token, Waiting { id, callback, is_quick, one_way });
+                self.waiting.insert(token, Waiting { id, callback, is_quick, one_way, withdraw });
                 Ok(())
             }
             Err(error) => {
@@ -123,9 +126,17 @@ impl Core {
     /// No caller waits for the response to this call any more.
     pub(super) fn forget(&mut self, token: u64) {
         if let Some(waiting) = self.waiting.remove(&token) {
-            self.caller.forget(waiting.id);
+            self.caller_forgets(waiting.id, waiting.withdraw);
             self.publish();
         }
+    }
+
+    fn caller_forgets(&mut self, id: u64, withdraw: bool) {
+        if withdraw {
+            self.caller.withdraw(id)
+        } else {
+            self.caller.forget(id)
+        };
     }
 
     /// What the session has found in the bytes of the peer.

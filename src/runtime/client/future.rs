@@ -13,7 +13,8 @@ use super::{CallResult, Inner};
 ///
 /// # Cancel safety
 /// Dropping it discards the response, not the request: the request is sent if there is a connection before its
-/// deadline. The future does not keep the client alive.
+/// deadline, unless [`CallOptions::withdraw`](super::CallOptions::withdraw) is set. The future does not keep the client
+/// alive.
 #[must_use]
 #[derive(Debug)]
 pub struct CallFuture {

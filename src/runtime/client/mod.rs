@@ -138,6 +138,9 @@ pub struct CallOptions {
     pub timeout: Option<Duration>,
     /// No response is expected: the call ends with an empty result once the request is sent.
     pub one_way: bool,
+    /// If the future of the call is dropped before the request was given to the connection, it is not sent. By default it
+    /// is sent nevertheless.
+    pub withdraw: bool,
 }
 
 shardcast_proto::with! {
@@ -223,7 +226,11 @@ impl Client {
         let timeout = options.timeout.unwrap_or(self.0.timeout);
         let (answered, _) = self.start(route, body.into(), options);
         // The client ends every call itself; the additional time is for a client whose shard has ended.
-        answered.recv_deadline(Instant::now() + timeout + SLACK).unwrap_or(Err(CallError::Closed))
+        let answer = match Instant::now().checked_add(timeout.saturating_add(SLACK)) {
+            Some(until) => answered.recv_deadline(until).ok(),
+            None => answered.recv().ok(),
+        };
+        answer.unwrap_or(Err(CallError::Closed))
     }
 
     /// Calls; `callback` gets the response exactly once. It runs where the callback for pushes runs: see
@@ -338,7 +345,7 @@ impl ShardHome {
 
 impl Inner {
     fn describe(&self, route: Route<'_>, body: Bytes, options: CallOptions, callback: Callback) -> NewCall {
-        let CallOptions { id, head, timeout, one_way } = options;
+        let CallOptions { id, head, timeout, one_way, withdraw } = options;
         NewCall {
             token: self.next_token.fetch_add(1, Ordering::Relaxed),
             id,
@@ -347,6 +354,7 @@ impl Inner {
             body,
             timeout: timeout.unwrap_or(self.timeout),
             one_way,
+            withdraw,
             callback,
             is_quick: true,
         }

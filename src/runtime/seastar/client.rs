@@ -324,15 +324,16 @@ impl Shared {
 
 impl CallOptions {
     fn into_client(self, one_way: bool) -> client::CallOptions {
-        client::CallOptions::default().with(|it| (it.timeout, it.one_way) = (self.timeout, one_way))
+        client::CallOptions::default()
+            .with(|it| (it.timeout, it.one_way, it.withdraw) = (self.timeout, one_way, true))
     }
 }
 
 /// The result of a call, to be awaited.
 ///
 /// # Cancel safety
-/// Dropping it discards the result, not the request: the request is sent if there is a connection before its time-out.
-/// The handler of the server is not stopped.
+/// Dropping it cancels the call: a request that was not given to the connection yet is not sent. Otherwise the result is
+/// discarded, and the handler of the server is not stopped.
 #[must_use = "futures do nothing unless awaited"]
 pub struct Call<R> {
     called: CallFuture,

@@ -100,6 +100,12 @@ use request::Waiting;
 /// caller.handle_response(&Response { id: RequestId(id), head: &[], result: Ok(b"2410") });
 /// assert_eq!((caller.poll_event(), caller.late_response_count()), (None, 1));
 ///
+/// // It withdraws one whose request no session has taken.
+/// let id = caller.next_id();
+/// caller.call(call(10, id), now)?;
+/// assert!(caller.withdraw(id));
+/// assert!(!caller.has_requests());
+///
 /// // Another call fails with its connection; the next attempt comes after a pause.
 /// let id = caller.next_id();
 /// caller.call(call(8, id), now)?;

@@ -61,6 +61,19 @@ impl Caller {
         true
     }
 
+    /// As [`forget`](Self::forget), but a request that no session has taken yet is not sent.
+    pub fn withdraw(&mut self, id: u64) -> bool {
+        if self.calls.get(&id).is_none_or(|pending| !pending.waits) {
+            return self.forget(id);
+        }
+        self.calls.remove(&id);
+        let place = self.waiting.iter().position(|waiting| waiting.id == id);
+        if let Some(withdrawn) = place.and_then(|place| self.waiting.remove(place)) {
+            self.waiting_bytes -= withdrawn.len();
+        }
+        true
+    }
+
     /// Passes the next request to `say`, which passes it to the session and returns whether the session could
     /// encode it. False when there is no request, or no connection. Call it while the connection has room.
     pub fn poll_request(&mut self, say: impl FnOnce(Request<'_>) -> bool) -> bool {

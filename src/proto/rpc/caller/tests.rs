@@ -268,6 +268,24 @@ fn calls_that_are_forgotten_leave_nothing_behind() {
 }
 
 #[test]
+fn a_call_that_is_withdrawn_is_sent_only_if_it_was_before() {
+    let mut bench = Bench::new(CallerConfig { queue_max: 3, ..quiet() });
+    let ids = [1, 2, 3].map(|token| bench.call(token, "x", 100).expect("room"));
+    assert!(bench.caller.withdraw(ids[1]));
+    assert!(!bench.caller.withdraw(ids[1]));
+    // There is room again, also for its id.
+    assert_eq!(bench.caller.call(call(4, ids[1], "y", 100), at(0)), Ok(()));
+    bench.caller.handle_connected(at(0));
+    assert_eq!(bench.event(), Some(CallerEvent::Connected));
+    assert_eq!(bench.sent(), "1 x;3 x;2 y;");
+    assert!(bench.caller.withdraw(ids[0]));
+    bench.respond(ids[0], b"late");
+    bench.respond(ids[1], b"y");
+    assert_eq!(bench.events(), [done(4, 2, Ok(b"y"))]);
+    assert_eq!((bench.caller.call_count(), bench.caller.waiting_bytes), (1, 0));
+}
+
+#[test]
 fn ids_skip_zero_and_those_in_use() {
     let mut bench = Bench::connected(quiet());
     assert_eq!(bench.call(1, "", 100), Ok(1));
