@@ -1,20 +1,12 @@
 //! On which shard accepted connections live, and whom a listener admits.
 
 use std::{
-    io,
-    net::{SocketAddr, TcpStream},
-    sync::{
-        Barrier,
-        atomic::{AtomicU32, Ordering},
-    },
+    net::SocketAddr,
+    sync::Barrier,
     thread,
     time::{Duration, Instant},
 };
 
-use rustix::{
-    io::Errno,
-    net::{AddressFamily, SocketType, bind, connect, socket},
-};
 use shardcast::{Listener, Placement, Server, ServerConfig, ServerHandle, ShardCount};
 
 use crate::support::{
@@ -150,7 +142,7 @@ fn a_peer_chooses_its_shard_by_its_port() {
     let mut peers: Vec<_> = (0..60).map(|_| Peer::connect(address)).collect();
     // And from a port that the client has chosen.
     for remainder in [2, 0, 1] {
-        peers.push(from_port(address, |port| port % 3 == remainder).expect("the server accepts"));
+        peers.push(Peer::from_port(address, |port| port % 3 == remainder).expect("the server accepts"));
     }
     peers.iter_mut().for_each(|peer| peer.echo(1, b"hello"));
     let list = handle.connections(PATIENCE).list;
@@ -160,31 +152,9 @@ fn a_peer_chooses_its_shard_by_its_port() {
     }
 }
 
-/// A peer from a port that is chosen before it connects. The kernel alone would prefer even ones.
-fn from_port(to: SocketAddr, is_wanted: impl Fn(u16) -> bool) -> io::Result<Peer> {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    loop {
-        // Others take ports too: each process begins elsewhere, below the ports that the kernel chooses.
-        let number = NEXT.fetch_add(1, Ordering::Relaxed) + std::process::id() * 97;
-        let port = 10_000 + (number % 20_000) as u16;
-        if !is_wanted(port) {
-            continue;
-        }
-        let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
-        match bind(&socket, &SocketAddr::from(([127, 0, 0, 1], port))) {
-            Err(Errno::ADDRINUSE) => continue,
-            bound => bound?,
-        }
-        connect(&socket, &to)?;
-        let stream = TcpStream::from(socket);
-        stream.set_read_timeout(Some(PATIENCE))?;
-        return Ok(Peer(stream));
-    }
-}
-
 /// Peers whose ports are even and odd by turns.
 fn by_turns(to: SocketAddr, count: u16) -> Vec<Peer> {
-    let peer = |number| from_port(to, |port| port % 2 == number % 2).expect("the server accepts");
+    let peer = |number| Peer::from_port(to, |port| port % 2 == number % 2).expect("the server accepts");
     (0..count).map(peer).collect()
 }
 
@@ -276,11 +246,11 @@ fn a_listener_admits_by_port_too_and_a_panic_means_no() {
     };
     let (server, address) = start(config(), framed("push", &Recorder::default()).admit(admit), "push");
     let handle = server.handle();
-    let mut admitted = from_port(address, |port| port % 3 == 1).expect("it is admitted");
+    let mut admitted = Peer::from_port(address, |port| port % 3 == 1).expect("it is admitted");
     admitted.echo(1, b"hello");
     for remainder in [0, FORBIDDEN] {
         // The reset may come before `connect` has returned.
-        if let Ok(mut peer) = from_port(address, |port| port % 3 == remainder) {
+        if let Ok(mut peer) = Peer::from_port(address, |port| port % 3 == remainder) {
             assert_eq!(peer.read_to_end(), (Vec::new(), End::Reset));
         }
     }

@@ -54,7 +54,6 @@ fn shares(server: &Server, name: &str) -> Option<u16> {
     queues.into_iter().find(|queue| queue.name == name).map(|queue| queue.shares)
 }
 
-/// test_rpc_scheduling.
 #[test]
 fn a_verb_has_a_queue() {
     let server = serve_with(1, Protocol::default(), service);
@@ -67,7 +66,6 @@ fn a_verb_has_a_queue() {
     assert_eq!(client.call_blocking(REPORT, &()).as_deref(), Ok("reports"));
 }
 
-/// test_rpc_scheduling_connection_based, and its async form, which makes groups when they are needed.
 #[test]
 fn the_queue_of_a_connection_comes_before_that_of_a_verb() {
     let server = serve_with(1, Protocol::default().isolation(isolation), service);
@@ -82,7 +80,6 @@ fn the_queue_of_a_connection_comes_before_that_of_a_verb() {
     assert!(client(&server, "bad").call_blocking(PLAIN, &()).is_err());
 }
 
-/// test_rpc_scheduling_connection_based_compatibility, and its async form: a client without a cookie.
 #[test]
 fn a_client_without_a_cookie_runs_in_the_queues_of_the_verbs() {
     let server = serve_with(1, Protocol::default().isolation(isolation), service);

@@ -1,10 +1,14 @@
 use std::{
     io::{self, Read as _, Write as _},
     net::{IpAddr, Shutdown, SocketAddr, TcpStream},
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+use rustix::{
+    io::Errno,
+    net::{AddressFamily, SocketFlags, SocketType, sockopt},
+};
 use shardcast::tars::framed::frame as wire;
 
 use super::PATIENCE;
@@ -53,6 +57,31 @@ impl Peer {
     /// A peer with a small receive buffer, so that what it does not read waits in the server.
     pub(crate) fn narrow(to: SocketAddr) -> Self {
         Self::connect_from(None, Some(4096), to).expect("the server accepts")
+    }
+
+    /// Connects from a port that is chosen before. The kernel alone would prefer even ones.
+    pub(crate) fn from_port(to: SocketAddr, is_wanted: impl Fn(u16) -> bool) -> io::Result<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        loop {
+            // Others take ports too: each process begins elsewhere, below the ports that the kernel chooses.
+            let number = NEXT.fetch_add(1, Ordering::Relaxed) + std::process::id() * 97;
+            let port = 10_000 + (number % 20_000) as u16;
+            if !is_wanted(port) {
+                continue;
+            }
+            let socket = rustix::net::socket_with(
+                AddressFamily::INET,
+                SocketType::STREAM,
+                SocketFlags::CLOEXEC,
+                None,
+            )?;
+            match rustix::net::bind(&socket, &SocketAddr::from(([127, 0, 0, 1], port))) {
+                Err(Errno::ADDRINUSE) => continue,
+                bound => bound?,
+            }
+            rustix::net::connect(&socket, &to)?;
+            return Ok(Self::with(TcpStream::from(socket)));
+        }
     }
 
     fn with(stream: TcpStream) -> Self {
