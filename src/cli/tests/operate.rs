@@ -13,6 +13,7 @@ use rustix::{
     process::Signal,
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
 };
+use shardcast::proto::seastar::Features;
 use support::{Server, shardcast};
 
 #[test]
@@ -291,4 +292,39 @@ fn a_slow_consumers_disconnect_is_a_warning_with_its_numbers() {
     for part in ["WARN", &peer, "queued_bytes=", "queued_messages=", "outbox_bytes_max=65536"] {
         assert!(line.contains(part), "{part} in {line}");
     }
+}
+
+/// `/connections` has both on the shard of the parent, although another one has accepted the stream.
+#[test]
+fn a_stream_is_listed_on_the_shard_of_its_parent() {
+    let folder = support::folder();
+    let listener = "[[listener]]\nname = \"rpc\"\nprotocol = \"seastar\"\nlisten = \"127.0.0.1:0\"\n\
+                    placement = \"peer-port\"\n\n[admin]\nlisten = \"127.0.0.1:0\"\n";
+    let config = support::write(folder.path(), "seastar.toml", listener).display().to_string();
+    let server = Server::start_with(&["--config", &config], &[]);
+    let open = |remainder, stream_parent| {
+        let mut client = server.connect_from(|port| port % 2 == remainder);
+        let mut offer = Vec::new();
+        Features { stream_parent, ..Features::default() }.encode(&mut offer);
+        client.write_all(&offer).expect("it reads");
+        let mut answer = Vec::new();
+        loop {
+            let mut chunk = [0; 100];
+            let len = client.read(&mut chunk).expect("an answer");
+            answer.extend_from_slice(&chunk[..len]);
+            if let Some((accepted, _)) = Features::decode(&answer, 1000).expect("a negotiation") {
+                return (client, accepted.connection_id.expect("it has streams"));
+            }
+        }
+    };
+    let (parent, id) = open(1, None);
+    let (stream, _) = open(0, Some(id));
+    let rows: serde_json::Value = serde_json::from_str(&server.ok(&["conns", "--json"])).expect("JSON");
+    for client in [&parent, &stream] {
+        let peer = client.local_addr().expect("connected").to_string();
+        let row = rows.as_array().expect("a list").iter().find(|row| row["peer"] == peer.as_str());
+        let listed = row.expect("it is listed")["id"].as_str().expect("text");
+        assert!(listed.starts_with("1-"), "{rows}");
+    }
+    server.stop();
 }

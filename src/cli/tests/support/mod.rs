@@ -11,7 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with},
+    process::{Pid, Signal, kill_process},
+};
 use tempfile::TempDir;
 
 pub(crate) struct Server {
@@ -102,6 +105,22 @@ impl Server {
         let stream = TcpStream::connect(self.listen).expect("it listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
         stream
+    }
+
+    /// As [`connect`](Self::connect), from a port that is chosen before.
+    pub(crate) fn connect_from(&self, is_wanted: impl Fn(u16) -> bool) -> TcpStream {
+        let first = 10_000 + std::process::id() % 10_000;
+        for port in (first..).map_while(|port| u16::try_from(port).ok()).filter(|port| is_wanted(*port)) {
+            let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None);
+            let socket = socket.expect("a descriptor");
+            if bind(&socket, &SocketAddr::from(([127, 0, 0, 1], port))).is_ok() {
+                connect(&socket, &self.listen).expect("it listens");
+                let stream = TcpStream::from(socket);
+                stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
+                return stream;
+            }
+        }
+        panic!("all ports are taken")
     }
 
     pub(crate) fn admin_address(&self) -> String {

@@ -9,7 +9,7 @@ use shardcast::{
     stats::{CallStats, VerbStats},
 };
 
-use super::{connect, run, serve, serve_with};
+use super::{Layout, Site, connect, serve, serve_with};
 use crate::support::{PATIENCE, eventually};
 
 const ECHO: Verb<String, String> = Verb::new(1);
@@ -87,27 +87,30 @@ fn calls_are_counted_by_verb_and_outcome() {
 
 #[test]
 fn open_streams_are_counted() {
-    let server = serve(1, Protocol::default(), |registry| {
-        registry.on(TAKE, async |_cx, mut source: Source<i32>| {
-            while source.recv().await?.is_some() {}
-            Ok::<_, shardcast::seastar::StreamError>(())
+    for layout in [Layout::One, Layout::Apart] {
+        let site = Site::new(layout, Protocol::default(), |registry| {
+            registry.on(TAKE, async |_cx, mut source: Source<i32>| {
+                while source.recv().await?.is_some() {}
+                Ok::<_, shardcast::seastar::StreamError>(())
+            });
         });
-    });
-    let handle = server.handle();
-    let streams = move || handle.stats()[0].listeners[0].calls.as_ref().map(|it| it.streams);
-    let seen = streams.clone();
-    let during = run(&server, async move |client: Client| {
-        let sinks = [client.open_sink::<i32>().await, client.open_sink().await];
-        let [Ok(first), Ok(second)] = sinks else { return Err("no streams") };
-        let during = seen();
-        let taken = client.call(TO_TAKE, &first.reference());
-        first.finish().await.map_err(|_| "aborted")?;
-        taken.await.map_err(|_| "failed")?;
-        drop(second);
-        Ok::<_, &str>(during)
-    });
-    assert_eq!(during, Some(2));
-    eventually(PATIENCE, || streams() == Some(0));
+        let handle = site.server.handle();
+        // All on the shard of their parent.
+        let streams = move || handle.stats()[0].listeners[0].calls.as_ref().map(|it| it.streams);
+        let seen = streams.clone();
+        let during = site.run(async move |client: Client| {
+            let sinks = [client.open_sink::<i32>().await, client.open_sink().await];
+            let [Ok(first), Ok(second)] = sinks else { return Err("no streams") };
+            let during = seen();
+            let taken = client.call(TO_TAKE, &first.reference());
+            first.finish().await.map_err(|_| "aborted")?;
+            taken.await.map_err(|_| "failed")?;
+            drop(second);
+            Ok::<_, &str>(during)
+        });
+        assert_eq!(during, Some(2));
+        eventually(PATIENCE, || streams() == Some(0));
+    }
 }
 
 /// Verbs that come and go do not need more and more memory.

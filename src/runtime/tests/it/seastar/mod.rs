@@ -1,5 +1,6 @@
 //! Calls and streams of Seastar RPC, at both ends.
 
+mod apart;
 mod calls;
 mod counts;
 mod groups;

@@ -23,20 +23,31 @@ impl RawClient {
 
     pub(super) fn negotiate(address: SocketAddr, offer: &Features) -> Self {
         let socket = TcpStream::connect(address).expect("it listens");
+        Self::over(socket, offer).expect("it is accepted").0
+    }
+
+    /// Negotiates; `None` if the server refuses.
+    pub(super) fn over(socket: TcpStream, offer: &Features) -> Option<(Self, Features)> {
         socket.set_read_timeout(Some(PATIENCE)).expect("a valid time-out");
         let mut client = Self { socket, layout: Layout::of(offer), received: Vec::new(), next: 1 };
         let mut frame = Vec::new();
         offer.encode(&mut frame);
-        client.socket.write_all(&frame).expect("it is accepted");
+        client.send_bytes(&frame);
         loop {
-            if let Some((accepted, taken)) = Features::decode(&client.received, 1000).expect("a negotiation")
-            {
+            let decoded = Features::decode(&client.received, 1000).expect("a negotiation");
+            if let Some((accepted, taken)) = decoded {
                 client.layout = Layout::of(&accepted);
                 client.received.drain(..taken);
-                return client;
+                return Some((client, accepted));
             }
-            assert!(client.read(), "refused");
+            if !client.read() {
+                return None;
+            }
         }
+    }
+
+    pub(super) fn send_bytes(&mut self, bytes: &[u8]) {
+        self.socket.write_all(bytes).expect("it is open");
     }
 
     /// Sends a request, and returns its id.
@@ -46,7 +57,7 @@ impl RawClient {
         let len = u32::try_from(arguments.len()).expect("a short one");
         RequestHead { timeout_ms, verb, id, len }.encode(self.layout, &mut frame);
         frame.extend_from_slice(arguments);
-        self.socket.write_all(&frame).expect("it is open");
+        self.send_bytes(&frame);
         id
     }
 
