@@ -44,6 +44,55 @@ impl CallError {
     }
 }
 
+/// Why a connection could not be made.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::rpc::ConnectFailure;
+///
+/// assert_eq!(ConnectFailure::Refused.code(), "refused");
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectFailure {
+    /// No endpoint has an address, or its name could not be looked up.
+    #[error("no address was found")]
+    NoAddress,
+    /// The peer's host has refused: nothing listens there.
+    #[error("the connection was refused")]
+    Refused,
+    /// There is no way to the peer's host.
+    #[error("the host is unreachable")]
+    Unreachable,
+    /// It took too long to connect, or until both ends had agreed.
+    #[error("it took too long to connect")]
+    TimedOut,
+    /// The peer ended the connection before both ends had agreed, possibly because it refuses what this end offers.
+    #[error("the peer ended the connection before both ends had agreed")]
+    PeerClosed,
+    /// The peer violated the protocol before both ends had agreed.
+    #[error("the peer violated the protocol: {0}")]
+    Protocol(Error),
+    /// This host could not begin to connect; the log says why.
+    #[error("this host could not begin to connect")]
+    Local,
+}
+
+impl ConnectFailure {
+    /// Stable short name, for metrics and logs.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoAddress => "no-address",
+            Self::Refused => "refused",
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timed-out",
+            Self::PeerClosed => "peer-closed",
+            Self::Protocol(_) => "protocol",
+            Self::Local => "local",
+        }
+    }
+}
+
 /// Why a connection ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]

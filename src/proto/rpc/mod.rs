@@ -3,7 +3,7 @@
 //!
 //! [`Caller`] is the client of one peer, without its connection and its protocol. Its parts are useful alone
 //! too: [`CallTable`] finds a call by its id and by its deadline; [`Backoff`] decides how long to wait after
-//! a failure; [`CallError`] and [`Cause`] say why a call failed and why a connection ended. All are values
+//! a failure; [`CallError`], [`ConnectFailure`] and [`Cause`] say why a call failed, and why a connection was not made or ended. All are values
 //! without I/O: time and seed are arguments.
 //!
 //! It deliberately encodes nothing, sends nothing, and knows no protocol. The cores of protocols use it; it
@@ -17,4 +17,4 @@ mod error;
 pub use backoff::Backoff;
 pub use caller::{Action, Call, Caller, CallerConfig, CallerEvent, Failed, OwnedResponse};
 pub use calls::CallTable;
-pub use error::{CallError, Cause};
+pub use error::{CallError, Cause, ConnectFailure};

@@ -1,5 +1,6 @@
 use std::{
     collections::HashMap,
+    io,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use shardcast_proto::{
     Command, Event, OwnedRoute, Protocol, Time,
     connection::{CloseReason, Outcome},
-    rpc::{Call, CallError, Caller, CallerEvent, Cause},
+    rpc::{Call, CallError, Caller, CallerEvent, Cause, ConnectFailure},
 };
 
 use super::{CallResult, ClientEvent, ClientStats, Push, callback::Callback, endpoint::Endpoints};
@@ -176,6 +177,13 @@ impl Core {
     pub(super) fn handle_closed(&mut self, why: CloseReason, now: Time) {
         let cause = match why {
             CloseReason::ProtocolError(error) => Cause::Protocol(error),
+            // The first exchange took too long.
+            CloseReason::Unidentified => {
+                return self.caller.handle_connect_failed(ConnectFailure::TimedOut, now);
+            }
+            CloseReason::ConnectFailed => {
+                return self.caller.handle_connect_failed(ConnectFailure::Local, now);
+            }
             _ => Cause::Peer,
         };
         self.caller.handle_closed(cause, now);
@@ -196,9 +204,9 @@ impl Core {
                     self.counters.is_unreachable.store(false, Ordering::Relaxed);
                     AppEvent::Event(ClientEvent::Connected)
                 }
-                CallerEvent::ConnectFailed => {
+                CallerEvent::ConnectFailed(why) => {
                     self.counters.is_unreachable.store(true, Ordering::Relaxed);
-                    AppEvent::Event(ClientEvent::ConnectFailed)
+                    AppEvent::Event(ClientEvent::ConnectFailed(why))
                 }
                 CallerEvent::Disconnected(cause) => AppEvent::Event(ClientEvent::Disconnected(cause)),
                 CallerEvent::Heartbeat { id, result } => {
@@ -213,6 +221,20 @@ impl Core {
     pub(super) fn publish(&self) {
         self.counters.calls.store(self.caller.call_count(), Ordering::Relaxed);
         self.counters.late_responses.store(self.caller.late_response_count(), Ordering::Relaxed);
+    }
+}
+
+/// What an error of the system means when it connects.
+pub(super) fn connect_failure(error: &io::Error) -> ConnectFailure {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable, TimedOut,
+    };
+    match error.kind() {
+        ConnectionRefused => ConnectFailure::Refused,
+        ConnectionAborted | ConnectionReset => ConnectFailure::PeerClosed,
+        HostUnreachable | NetworkUnreachable => ConnectFailure::Unreachable,
+        TimedOut => ConnectFailure::TimedOut,
+        _ => ConnectFailure::Local,
     }
 }
 

@@ -41,7 +41,7 @@ use bytes::Bytes;
 use shardcast_os::socket::TcpOptions;
 use shardcast_proto::{OwnedRoute, Route, Time, outbox::OutboxBounds};
 
-pub use shardcast_proto::rpc::{CallError, CallerConfig, Cause, Failed, OwnedResponse};
+pub use shardcast_proto::rpc::{CallError, CallerConfig, Cause, ConnectFailure, Failed, OwnedResponse};
 
 pub(crate) use builder::Place;
 pub use builder::{ClientBuilder, ConnectError};
@@ -113,8 +113,8 @@ pub struct Push {
 pub enum ClientEvent {
     /// A connection was made.
     Connected,
-    /// No endpoint could be connected to; the next attempt follows after a pause.
-    ConnectFailed,
+    /// No endpoint could be connected to, the last one because of this; the next attempt follows after a pause.
+    ConnectFailed(ConnectFailure),
     /// The connection has ended; calls in flight have failed.
     Disconnected(Cause),
     /// A heartbeat or registration got a response, or none.

@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     cell::{Cell, RefCell},
+    io,
     net::SocketAddr,
     rc::{Rc, Weak},
     sync::Arc,
@@ -12,12 +13,12 @@ use std::{
 use shardcast_proto::{
     Command, Event, Protocol, Time,
     connection::Outcome,
-    rpc::{Action, Caller},
+    rpc::{Action, Caller, ConnectFailure},
 };
 
 use super::{
     BOUNDS, ClientBuilder, EventCallback, OPTIONS, PushCallback,
-    core::{AppEvent, Core, Counters, NewCall},
+    core::{AppEvent, Core, Counters, NewCall, connect_failure},
     resolver,
 };
 use crate::{
@@ -52,6 +53,8 @@ struct Attempt {
     protocol: Arc<dyn Protocol>,
     state: Rc<dyn Any>,
     conns: Weak<Conns>,
+    /// Why the system could not connect.
+    failure: Cell<Option<ConnectFailure>>,
 }
 
 impl ShardClient {
@@ -168,12 +171,14 @@ impl ShardClient {
             protocol: Arc::clone(&self.core.borrow().protocol),
             state: Rc::clone(&self.state),
             conns: Rc::downgrade(conns),
+            failure: Cell::default(),
         });
         match conns.connect(address, &OPTIONS, BOUNDS, attempt) {
             Ok(id) => self.connection.set(Some(id)),
             Err(error) => {
                 tracing::debug!(%error, %address, "cannot connect");
-                self.core.borrow_mut().handle_closed(CloseReason::ConnectFailed, conns.reactor.now());
+                let (why, now) = (connect_failure(&error), conns.reactor.now());
+                self.core.borrow_mut().caller.handle_connect_failed(why, now);
             }
         }
     }
@@ -282,10 +287,19 @@ impl Owner for Attempt {
         }
     }
 
+    fn connect_failed(&self, error: &io::Error) {
+        self.failure.set(Some(connect_failure(error)));
+    }
+
     fn closed(&self, why: CloseReason, now: Time) {
         if let Some((client, conns)) = self.client() {
             client.connection.set(None);
-            client.core.borrow_mut().handle_closed(why, now);
+            let mut core = client.core.borrow_mut();
+            match self.failure.take() {
+                Some(failure) => core.caller.handle_connect_failed(failure, now),
+                None => core.handle_closed(why, now),
+            }
+            drop(core);
             client.schedule(&conns);
         }
     }

@@ -42,6 +42,9 @@ pub(crate) trait Owner {
     /// Something was sent: there is room for more.
     fn has_room(&self);
 
+    /// The system could not connect; [`closed`](Self::closed) follows.
+    fn connect_failed(&self, _error: &io::Error) {}
+
     /// The connection has ended, or could not be made. Called exactly once for each `connect`.
     fn closed(&self, why: CloseReason, now: Time);
 }
@@ -88,6 +91,9 @@ impl Conns {
             }
             if let Err(error) = result {
                 tracing::debug!(peer = %conn.handle.peer(), %error, "connect failed");
+                if let Role::Connecting { owner, .. } = &conn.role {
+                    owner.connect_failed(&error);
+                }
                 return conn.core.end(CloseReason::ConnectFailed, &conn.limits, self.now());
             }
             self.guarded(conn, |conn| self.open_made(conn));

@@ -2,7 +2,7 @@ use std::{fmt, rc::Rc, time::Duration};
 
 use shardcast_proto::{
     connection::CloseReason,
-    rpc::CallError,
+    rpc::{CallError, ConnectFailure},
     seastar::{
         ConnectionId,
         rpc::{Parent, failure_code},
@@ -135,6 +135,9 @@ pub enum RpcError {
     /// There was no response: the connection was lost or not made, the time is over, or a bound was reached.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// There is no connection, for this reason.
+    #[error("no connection: {0}")]
+    Connect(ConnectFailure),
     /// The handler has failed. The text is for people.
     #[error("the handler has failed: {0}")]
     Failed(String),

@@ -7,7 +7,7 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{self, Poll, Waker},
@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     ServerHandle,
-    client::{self, CallFuture, CallResult, ClientEvent, ClientStats, ConnectError, Endpoint},
+    client::{self, CallFuture, CallResult, Cause, ClientEvent, ClientStats, ConnectError, Endpoint},
 };
 
 /// A client of one server: cheap to clone, usable from any thread. It ends when its last clone is dropped.
@@ -53,10 +53,16 @@ struct Shared {
     number: u64,
     negotiated: Arc<Negotiated>,
     is_connected: AtomicBool,
-    has_failed: AtomicBool,
     reconnects: bool,
-    /// Wakers that wait for the connection.
-    waiting: Mutex<Vec<Waker>>,
+    waiting: Mutex<Waiting>,
+}
+
+/// Wakers that wait for the connection.
+#[derive(Default)]
+struct Waiting {
+    wakers: Vec<Waker>,
+    /// Why there is none, and will be none.
+    failure: Option<RpcError>,
 }
 
 /// Describes a client before it connects.
@@ -175,7 +181,8 @@ impl Client {
     /// Waits until the client is connected, and both ends have agreed.
     ///
     /// # Errors
-    /// The connection could not be made, or was lost.
+    /// The connection could not be made ([`RpcError::Connect`]), or was lost, or the client was closed
+    /// ([`RpcError::Call`]).
     pub async fn connected(&self) -> Result<(), RpcError> {
         let shared = &self.0.shared;
         poll_fn(|cx| {
@@ -183,10 +190,10 @@ impl Client {
             if shared.is_connected.load(Ordering::Acquire) {
                 return Poll::Ready(Ok(()));
             }
-            if shared.has_failed.load(Ordering::Acquire) {
-                return Poll::Ready(Err(RpcError::Call(CallError::ConnectFailed)));
+            if let Some(failure) = &waiting.failure {
+                return Poll::Ready(Err(failure.clone()));
             }
-            waiting.push(cx.waker().clone());
+            waiting.wakers.push(cx.waker().clone());
             Poll::Pending
         })
         .await
@@ -276,7 +283,6 @@ impl ClientBuilder {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             negotiated: Arc::clone(protocol.negotiated()),
             is_connected: AtomicBool::new(false),
-            has_failed: AtomicBool::new(false),
             reconnects: self.reconnects,
             waiting: Mutex::default(),
         });
@@ -295,23 +301,26 @@ impl ClientBuilder {
 }
 
 impl Shared {
-    fn lock_waiting(&self) -> std::sync::MutexGuard<'_, Vec<Waker>> {
+    fn lock_waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where the client lives.
     fn handle(&self, event: &ClientEvent) {
-        let is_connected = match event {
-            ClientEvent::Connected => true,
-            ClientEvent::ConnectFailed | ClientEvent::Disconnected(_) => false,
+        let failure = match event {
+            ClientEvent::Connected => None,
+            ClientEvent::ConnectFailed(why) => Some(RpcError::Connect(*why)),
+            ClientEvent::Disconnected(Cause::Closed) => Some(RpcError::Call(CallError::Closed)),
+            ClientEvent::Disconnected(_) => Some(RpcError::Call(CallError::Disconnected)),
             ClientEvent::Heartbeat { .. } => return,
         };
+        let is_connected = failure.is_none();
         let mut waiting = self.lock_waiting();
         self.is_connected.store(is_connected, Ordering::Release);
-        if !is_connected && !self.reconnects {
-            self.has_failed.store(true, Ordering::Release);
+        if !self.reconnects && waiting.failure.is_none() {
+            waiting.failure = failure;
         }
-        let woken = std::mem::take(&mut *waiting);
+        let woken = std::mem::take(&mut waiting.wakers);
         drop(waiting);
         woken.into_iter().for_each(Waker::wake);
         if !is_connected {

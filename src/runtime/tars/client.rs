@@ -321,7 +321,7 @@ impl From<client::ClientEvent> for ClientEvent {
     fn from(event: client::ClientEvent) -> Self {
         match event {
             client::ClientEvent::Connected => Self::Connected,
-            client::ClientEvent::ConnectFailed => Self::ConnectFailed,
+            client::ClientEvent::ConnectFailed(_) => Self::ConnectFailed,
             client::ClientEvent::Disconnected(cause) => Self::Disconnected(cause),
             client::ClientEvent::Heartbeat { id, result } => {
                 Self::Heartbeat { id: id as u32, result: body_of(result) }

@@ -103,7 +103,7 @@ impl Streams {
                     self.topics.handle_opened(stream, id);
                 }
             }
-            StreamIncoming::Event(ClientEvent::ConnectFailed) => self.ended(stream, Cause::Peer, now),
+            StreamIncoming::Event(ClientEvent::ConnectFailed(_)) => self.ended(stream, Cause::Peer, now),
             StreamIncoming::Event(ClientEvent::Disconnected(cause)) => self.ended(stream, cause, now),
             StreamIncoming::Event(_) => {}
         }

@@ -344,8 +344,8 @@ impl Core {
         match (event, self) {
             (ClientEvent::Connected, Self::Requests(topics)) => topics.handle_connected(),
             (ClientEvent::Connected, Self::Streams(streams)) => streams.topics.handle_connected(now()),
-            (ClientEvent::ConnectFailed, Self::Requests(topics)) => topics.handle_connect_failed(),
-            (ClientEvent::ConnectFailed, Self::Streams(streams)) => streams.topics.handle_connect_failed(),
+            (ClientEvent::ConnectFailed(_), Self::Requests(topics)) => topics.handle_connect_failed(),
+            (ClientEvent::ConnectFailed(_), Self::Streams(streams)) => streams.topics.handle_connect_failed(),
             (ClientEvent::Disconnected(cause), Self::Requests(topics)) => topics.handle_disconnected(*cause),
             (ClientEvent::Disconnected(cause), Self::Streams(streams)) => {
                 streams.topics.handle_disconnected(*cause, now());

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::{
     OwnedRoute, Response, Time,
-    rpc::{CallError, Cause},
+    rpc::{CallError, Cause, ConnectFailure},
 };
 
 /// A request to be sent.
@@ -67,8 +67,8 @@ impl OwnedResponse {
 pub enum CallerEvent {
     /// The connection is established; registration and waiting calls follow.
     Connected,
-    /// Connecting failed at every endpoint; the next attempt follows after a pause.
-    ConnectFailed,
+    /// Connecting failed at every endpoint, at the last one because of this; the next attempt follows after a pause.
+    ConnectFailed(ConnectFailure),
     /// The connection is lost; calls in flight have failed, their [`Done`](Self::Done) events follow.
     Disconnected(Cause),
     /// A call ended. Every accepted call ends exactly once, unless it is [forgotten](super::Caller::forget).

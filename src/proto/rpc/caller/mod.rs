@@ -1,7 +1,7 @@
 use core::net::SocketAddr;
 use std::collections::VecDeque;
 
-use super::{Backoff, CallError, CallTable, Cause};
+use super::{Backoff, CallError, CallTable, Cause, ConnectFailure};
 use crate::{Response, Route, Time};
 
 mod call;
@@ -49,7 +49,9 @@ use request::Waiting;
 /// use bytes::Bytes;
 /// use shardcast_proto::{
 ///     OwnedRoute, RequestId, Response, Route, Time,
-///     rpc::{Action, Call, CallError, Caller, CallerConfig, CallerEvent, Cause, Failed, OwnedResponse},
+///     rpc::{
+///         Action, Call, CallError, Caller, CallerConfig, CallerEvent, Cause, ConnectFailure, Failed, OwnedResponse,
+///     },
 /// };
 ///
 /// let now = Time::from_nanos(0);
@@ -115,6 +117,12 @@ use request::Waiting;
 /// let result = Err(CallError::Disconnected);
 /// assert_eq!(caller.poll_event(), Some(CallerEvent::Done { token: 8, id, result }));
 /// assert!(!caller.is_connected() && !caller.refuses_calls() && caller.poll_timeout().is_some());
+///
+/// // The next attempt fails: why, is that of its last address.
+/// caller.handle_timeout(caller.poll_timeout().expect("the end of the pause"));
+/// caller.handle_resolved([peer], now);
+/// caller.handle_connect_failed(ConnectFailure::Refused, now);
+/// assert_eq!(caller.poll_event(), Some(CallerEvent::ConnectFailed(ConnectFailure::Refused)));
 ///
 /// // A peer may also respond that it has no result.
 /// let failed = Failed { code: -3, text: "no such function".into() };
@@ -210,7 +218,7 @@ impl Caller {
         if let Some(at) = self.addresses.iter().position(|address| Some(*address) == self.address) {
             self.addresses.rotate_left(at);
         }
-        self.connect_next(now);
+        self.connect_next(ConnectFailure::NoAddress, now);
     }
 
     /// The connection is established, empty in both directions.
@@ -247,12 +255,22 @@ impl Caller {
         }
     }
 
-    /// The connection is lost, or the attempt to open one failed.
+    /// The attempt to open a connection failed.
+    pub fn handle_connect_failed(&mut self, why: ConnectFailure, now: Time) {
+        if let State::Connecting { .. } = self.state {
+            self.connect_next(why, now);
+        }
+    }
+
+    /// The connection is lost, or ended before it was established.
     pub fn handle_closed(&mut self, cause: Cause, now: Time) {
-        match self.state {
-            State::Connecting { .. } => self.connect_next(now),
-            State::Connected { .. } => self.drop_connection(cause, now),
-            State::Resolving { .. } | State::Pausing { .. } | State::Closed => {}
+        match (self.state, cause) {
+            (State::Connecting { .. }, Cause::Protocol(error)) => {
+                self.connect_next(ConnectFailure::Protocol(error), now);
+            }
+            (State::Connecting { .. }, _) => self.connect_next(ConnectFailure::PeerClosed, now),
+            (State::Connected { .. }, _) => self.drop_connection(cause, now),
+            (State::Resolving { .. } | State::Pausing { .. } | State::Closed, _) => {}
         }
     }
 
@@ -269,11 +287,11 @@ impl Caller {
         match self.state {
             State::Resolving { deadline } if deadline <= now => {
                 self.action = None;
-                self.fail_attempt(now);
+                self.fail_attempt(ConnectFailure::TimedOut, now);
             }
             State::Connecting { deadline, .. } if deadline <= now => {
                 self.abandon();
-                self.connect_next(now);
+                self.connect_next(ConnectFailure::TimedOut, now);
             }
             State::Connected { .. } if self.is_silent() => self.give_up(Cause::Silent, now),
             State::Connected { heartbeat_at } if heartbeat_at <= now => {
@@ -390,21 +408,21 @@ impl Caller {
         max != 0 && self.heartbeats_missed >= max
     }
 
-    /// Continues with the next address; when none is left, the attempt has failed.
-    fn connect_next(&mut self, now: Time) {
+    /// Continues with the next address; when none is left, the attempt has failed, because of what happened last.
+    fn connect_next(&mut self, last: ConnectFailure, now: Time) {
         match self.addresses.pop_front() {
             Some(to) => {
                 self.state = State::Connecting { to, deadline: now + self.config.connect_timeout };
                 self.action = Some(Action::Connect(to));
             }
-            None => self.fail_attempt(now),
+            None => self.fail_attempt(last, now),
         }
     }
 
     /// No endpoint could be connected to.
-    fn fail_attempt(&mut self, now: Time) {
+    fn fail_attempt(&mut self, why: ConnectFailure, now: Time) {
         let refuses = self.config.fail_fast || !self.config.reconnect;
-        self.pause(CallerEvent::ConnectFailed, refuses, now);
+        self.pause(CallerEvent::ConnectFailed(why), refuses, now);
         if refuses {
             self.waiting.clear();
             self.waiting_bytes = 0;

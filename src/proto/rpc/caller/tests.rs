@@ -329,7 +329,7 @@ fn pauses_double_and_vary_until_a_frame_arrives() {
     let mut fail = |bench: &mut Bench, bound: u64| {
         bench.caller.handle_closed(Cause::Peer, now);
         let event = bench.event();
-        assert!(matches!(event, Some(CallerEvent::ConnectFailed | CallerEvent::Disconnected(_))));
+        assert!(matches!(event, Some(CallerEvent::ConnectFailed(_) | CallerEvent::Disconnected(_))));
         let until = bench.caller.poll_timeout().expect("a pause");
         let pause = until - now;
         assert!(
@@ -362,8 +362,9 @@ fn the_next_endpoint_is_tried_at_once_and_a_pause_follows_the_last() {
     bench.caller.handle_closed(Cause::Peer, at(2));
     bench.connects_to(3);
     assert_eq!(bench.event(), None, "not while one is left");
-    bench.caller.handle_closed(Cause::Peer, at(3));
-    assert_eq!((bench.events(), bench.caller.poll_action()), (vec![CallerEvent::ConnectFailed], None));
+    bench.caller.handle_connect_failed(ConnectFailure::Unreachable, at(3));
+    let failed = CallerEvent::ConnectFailed(ConnectFailure::Unreachable);
+    assert_eq!((bench.events(), bench.caller.poll_action()), (vec![failed], None));
     bench.pauses();
     bench.begins(&[1, 2, 3], 100);
     bench.caller.handle_closed(Cause::Peer, at(100));
@@ -383,12 +384,13 @@ fn names_without_an_address_are_looked_up_again() {
     let mut caller = Caller::new(quiet(), 7, at(0));
     assert_eq!(caller.poll_action(), Some(Action::Resolve));
     caller.handle_resolved([], at(1));
-    assert_eq!((caller.poll_event(), caller.poll_action()), (Some(CallerEvent::ConnectFailed), None));
+    let failed = CallerEvent::ConnectFailed(ConnectFailure::NoAddress);
+    assert_eq!((caller.poll_event(), caller.poll_action()), (Some(failed), None));
     caller.handle_timeout(caller.poll_timeout().expect("a pause"));
     assert_eq!(caller.poll_action(), Some(Action::Resolve));
     let deadline = caller.poll_timeout().expect("not for ever");
     caller.handle_timeout(deadline);
-    assert_eq!(caller.poll_event(), Some(CallerEvent::ConnectFailed));
+    assert_eq!(caller.poll_event(), Some(CallerEvent::ConnectFailed(ConnectFailure::TimedOut)));
     caller.handle_resolved([address(1)], deadline);
     assert_eq!(caller.poll_action(), None, "too late");
 }
@@ -402,7 +404,7 @@ fn an_endpoint_that_takes_too_long_is_given_up() {
     assert_eq!(bench.caller.poll_action(), Some(Action::Disconnect));
     bench.connects_to(2);
     bench.caller.handle_timeout(at(3000));
-    assert_eq!(bench.event(), Some(CallerEvent::ConnectFailed));
+    assert_eq!(bench.event(), Some(CallerEvent::ConnectFailed(ConnectFailure::TimedOut)));
     assert_eq!(bench.caller.poll_action(), Some(Action::Disconnect));
     bench.caller.handle_connected(at(3001));
     assert!(!bench.caller.is_connected(), "too late");
@@ -459,7 +461,10 @@ fn calls_of_a_client_that_fails_fast_do_not_wait_for_a_later_attempt() {
     assert_eq!((bench.call(1, "a", 5000), bench.call(2, "b", 5000)), (Ok(1), Ok(2)));
     bench.caller.handle_closed(Cause::Peer, at(0));
     let failed = |token| done(token, token, Err(CallError::ConnectFailed));
-    assert_eq!(bench.events(), [CallerEvent::ConnectFailed, failed(1), failed(2)]);
+    assert_eq!(
+        bench.events(),
+        [CallerEvent::ConnectFailed(ConnectFailure::PeerClosed), failed(1), failed(2)]
+    );
     assert_eq!(bench.call(3, "c", 5000), Err(CallError::ConnectFailed));
     assert_eq!((bench.caller.call_count(), bench.caller.has_requests()), (0, false));
     assert!(bench.caller.refuses_calls());
@@ -494,6 +499,6 @@ fn a_client_that_does_not_reconnect_is_closed_by_the_end_of_its_connection() {
     let waits = bench.call(1, "waits", 1000).unwrap();
     bench.caller.handle_closed(Cause::Peer, at(1));
     let failed = done(1, waits, Err(CallError::ConnectFailed));
-    assert_eq!(bench.events(), [CallerEvent::ConnectFailed, failed]);
+    assert_eq!(bench.events(), [CallerEvent::ConnectFailed(ConnectFailure::PeerClosed), failed]);
     assert_eq!((bench.caller.poll_timeout(), bench.caller.poll_action()), (None, None));
 }

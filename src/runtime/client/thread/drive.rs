@@ -10,13 +10,10 @@ use super::{
     link::{Fate, Link, News},
     unlock,
 };
-use crate::{
-    CloseReason,
-    client::{
-        callbacks::Item,
-        core::{AppEvent, Core},
-        resolver,
-    },
+use crate::client::{
+    callbacks::Item,
+    core::{AppEvent, Core, connect_failure},
+    resolver,
 };
 
 impl ThreadClient {
@@ -103,7 +100,7 @@ impl ThreadClient {
             Ok(link) => (state.link, state.armed) = (Some(link), None),
             Err(error) => {
                 tracing::debug!(%error, %address, "cannot connect");
-                state.core.handle_closed(CloseReason::ConnectFailed, now);
+                state.core.caller.handle_connect_failed(connect_failure(&error), now);
             }
         }
     }
@@ -112,7 +109,10 @@ impl ThreadClient {
     fn follow_link(&self, state: &mut State, now: Time) -> bool {
         let Some(fate) = state.link.as_mut().and_then(Link::fate) else { return false };
         if let Fate::Ended(why) = fate {
-            state.core.handle_closed(why, now);
+            match state.link.as_mut().and_then(Link::take_failure) {
+                Some(failure) => state.core.caller.handle_connect_failed(failure, now),
+                None => state.core.handle_closed(why, now),
+            }
         }
         if let Some(link) = state.link.take() {
             self.finish_link(link, now);

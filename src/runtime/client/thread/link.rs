@@ -17,10 +17,11 @@ use shardcast_proto::{
     connection::{Action, Advance, CloseReason, Connection, Limits, Outcome, Role, Spares, State},
     outbox::Parcel,
     push::schedule::RateLimit,
+    rpc::ConnectFailure,
 };
 
 use crate::{
-    client::{BOUNDS, OPTIONS},
+    client::{BOUNDS, OPTIONS, core::connect_failure},
     conns::made_limits,
     transport,
 };
@@ -32,6 +33,8 @@ pub(super) struct Link {
     connection: Connection<dyn Session + Send>,
     /// The client knows that the session is established.
     established: bool,
+    /// Why the system could not connect.
+    failure: Option<ConnectFailure>,
     /// What the kernel has not taken yet.
     sending: Option<Sending>,
     spares: Spares,
@@ -65,11 +68,23 @@ impl Link {
     pub(super) fn connect(peer: SocketAddr, now: Time) -> io::Result<Self> {
         let socket = Arc::new(socket::connect(peer, &OPTIONS)?);
         let connection = Connection::new(Role::Connecting, &RateLimit::NONE, now);
-        Ok(Self { socket, peer, connection, established: false, sending: None, spares: Spares::default() })
+        Ok(Self {
+            socket,
+            peer,
+            connection,
+            established: false,
+            failure: None,
+            sending: None,
+            spares: Spares::default(),
+        })
     }
 
     pub(super) fn is_connecting(&self) -> bool {
         self.connection.state() == State::Waiting
+    }
+
+    pub(super) fn take_failure(&mut self) -> Option<ConnectFailure> {
+        self.failure.take()
     }
 
     /// Checks whether it has connected, and if so opens the session; true if that is established at once.
@@ -79,6 +94,7 @@ impl Link {
             Ok(true) => {}
             Err(error) => {
                 tracing::debug!(peer = %self.peer, %error, "connect failed");
+                self.failure = Some(connect_failure(&error));
                 self.connection.end(CloseReason::ConnectFailed, &LIMITS, now);
                 return false;
             }

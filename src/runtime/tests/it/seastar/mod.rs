@@ -2,6 +2,7 @@
 
 mod apart;
 mod calls;
+mod connecting;
 mod counts;
 mod groups;
 mod limits;

@@ -51,8 +51,8 @@ async fn sum(mut source: Source<i32>) -> Result<i32, StreamError> {
     Ok(sum)
 }
 
-async fn send(mut sink: Sink<String>) -> Result<(), StreamError> {
-    for _ in 0..100 {
+async fn send(mut sink: Sink<String>, count: u32) -> Result<(), StreamError> {
+    for _ in 0..count {
         sink.send(&"seastar".to_owned()).await?;
         task::sleep(Duration::from_millis(1)).await;
     }
@@ -70,7 +70,7 @@ async fn count(mut source: Source<String>) -> Result<usize, StreamError> {
     Ok(count)
 }
 
-fn handlers(registry: &Registry, (summed, sent): &ServerEnds) {
+fn handlers(registry: &Registry, (summed, sent): &ServerEnds, count: u32) {
     let (summed, sent) = (summed.clone(), sent.clone());
     registry.on(CALL, move |_cx, (number, source): (i32, Source<i32>)| {
         assert_eq!(number, 666);
@@ -79,7 +79,7 @@ fn handlers(registry: &Registry, (summed, sent): &ServerEnds) {
             let sink = source.make_sink()?;
             let reference = sink.reference();
             task::spawn("sum", async move { _ = summed.send(sum(source).await) });
-            task::spawn("send", async move { _ = sent.send(send(sink).await) });
+            task::spawn("send", async move { _ = sent.send(send(sink, count).await) });
             Ok::<_, StreamError>(reference)
         }
     });
@@ -119,17 +119,18 @@ async fn use_stream(
     Some((sent, finished, source))
 }
 
-/// Runs the case with a server of this layout; `relay` may be another way to it.
+/// Runs the case with a server of this layout, which sends so many messages; `relay` may be another way to it.
 fn run_stream(
     layout: Layout,
     compression: Compression,
+    count: u32,
     stop: impl FnOnce(&Server) -> Stop,
     relay: impl FnOnce(&Server) -> Option<Relay>,
 ) -> Option<Ends> {
     let (summed, server_source) = flume::unbounded();
     let (sent, server_sink) = flume::unbounded();
     let ends = (summed, sent);
-    let site = Site::new(layout, compression.server(), move |registry| handlers(registry, &ends));
+    let site = Site::new(layout, compression.server(), move |registry| handlers(registry, &ends, count));
     let clients = Server::builder().shards(1).start().unwrap();
     let (stop, relay) = (stop(&site.server), relay(&site.server));
     let address = relay.as_ref().map_or_else(|| site.address(), Relay::address);
@@ -171,7 +172,7 @@ fn everything_fails(ends: &Ends) {
 #[test]
 fn test_stream_simple() {
     for_each(|layout, compression| {
-        let ends = run_stream(layout, compression, |_| Stop::Nothing, |_| None).expect("it is opened");
+        let ends = run_stream(layout, compression, 100, |_| Stop::Nothing, |_| None).expect("it is opened");
         let Ends { sink, finish, source, server_source, server_sink } = ends;
         assert_eq!((sink, finish, source), (Ok(()), Ok(()), Ok(100)), "{layout:?} {compression:?}");
         assert_eq!((server_source, server_sink), (Ok(5050), Ok(())), "{layout:?} {compression:?}");
@@ -181,7 +182,8 @@ fn test_stream_simple() {
 #[test]
 fn test_stream_stop_client() {
     for_each(|layout, compression| {
-        let ends = run_stream(layout, compression, |_| Stop::Client, |_| None).expect("it is opened");
+        let ends =
+            run_stream(layout, compression, u32::MAX, |_| Stop::Client, |_| None).expect("it is opened");
         everything_fails(&ends);
     });
 }
@@ -190,7 +192,7 @@ fn test_stream_stop_client() {
 fn test_stream_stop_server() {
     for_each(|layout, compression| {
         let stop = |server: &Server| Stop::Server(server.handle());
-        let ends = run_stream(layout, compression, stop, |_| None).expect("it is opened");
+        let ends = run_stream(layout, compression, u32::MAX, stop, |_| None).expect("it is opened");
         everything_fails(&ends);
     });
 }
@@ -204,7 +206,8 @@ fn test_stream_connection_error() {
             let cut = |number| if number > 0 { Cut { to_server: 600, ..Cut::NEVER } } else { Cut::NEVER };
             Some(Relay::cutting(address, cut))
         };
-        let ends = run_stream(layout, compression, |_| Stop::Connection, relay).expect("it is opened");
+        let ends =
+            run_stream(layout, compression, u32::MAX, |_| Stop::Connection, relay).expect("it is opened");
         everything_fails(&ends);
     });
 }
@@ -220,7 +223,7 @@ fn test_stream_negotiation_error() {
                 };
                 Some(Relay::cutting(server.address("rpc").unwrap(), cut))
             };
-            assert!(run_stream(layout, compression, |_| Stop::Connection, relay).is_none());
+            assert!(run_stream(layout, compression, u32::MAX, |_| Stop::Connection, relay).is_none());
         }
     });
 }
