@@ -1,8 +1,8 @@
 //! A client of Seastar RPC: calls each verb of `seastar_rpc_server`, with streams, time-outs and cancellation. It prints
 //! `ok NAME` or `FAILED NAME why` for each step, and fails if one of them does.
 //!
-//! Watch: streams belong to a shard, so the client lives on one; a call that is dropped or late costs no other; and a
-//! stream that is dropped before its end fails at the other side.
+//! Watch: streams belong to a shard, so the client lives on one, but there are those for ordinary threads, too; a call that
+//! is dropped or late costs no other; and a stream that is dropped before its end fails at the other side.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -12,6 +12,7 @@ use std::{
     pin::Pin,
     process::ExitCode,
     sync::mpsc,
+    thread,
     time::Duration,
 };
 
@@ -20,7 +21,7 @@ use shardcast::{
     Server,
     client::CallError,
     seastar::{
-        CallOptions, Client, ClientConfig, OneWay, RpcError, SinkRef, Source, Verb,
+        BlockingSource, CallOptions, Client, ClientConfig, OneWay, RpcError, SinkRef, Source, Verb,
         compress::{Lz4, Lz4Fragmented, Multi},
         serialize::Tail,
     },
@@ -62,6 +63,8 @@ const CONNECTION: Verb<(), u64> = Verb::new(13);
 const DROP: Verb<SinkRef<str>, i32> = Verb::new(14);
 const STOP: Verb<SinkRef<i32>, Source<String>> = Verb::new(15);
 const ECHO_STREAM: Verb<SinkRef<str>, Source<String>> = Verb::new(16);
+/// The same verb, on ordinary threads.
+const ECHO_BLOCKING: Verb<SinkRef<str>, BlockingSource<String>> = Verb::new(16);
 const SLOW: Verb<(i32, SinkRef<i32>), String> = Verb::new(17);
 const UNKNOWN: Verb<(), ()> = Verb::new(999);
 
@@ -98,7 +101,7 @@ async fn all_steps(address: SocketAddr, config: ClientConfig) -> bool {
     };
     report("connect", Ok(()));
     let client = &client;
-    let steps: [(&str, Step<'_>); 21] = [
+    let steps: [(&str, Step<'_>); 22] = [
         ("echo", Box::pin(echo(client))),
         ("sum", Box::pin(async { same(client.call(SUM, &(2, 3)).await?, 5) })),
         ("failure", Box::pin(failure(client))),
@@ -119,7 +122,8 @@ async fn all_steps(address: SocketAddr, config: ClientConfig) -> bool {
         ("stream-echo", Box::pin(stream_echo(client))),
         ("stream-slow", Box::pin(stream_slow(client))),
         ("stream-aborted", Box::pin(stream_aborted(client))),
-        ("blocking", Box::pin(blocking(address, config))),
+        ("blocking", Box::pin(on_thread(address, config.clone(), blocking))),
+        ("blocking-stream", Box::pin(on_thread(address, config, blocking_stream))),
     ];
     let mut all_ok = true;
     for (name, step) in steps {
@@ -329,14 +333,33 @@ async fn stream_aborted(client: &Client) -> Outcome {
     }
 }
 
-/// On an ordinary thread, a client lives on no shard, and has no streams.
-async fn blocking(address: SocketAddr, config: ClientConfig) -> Outcome {
+/// On an ordinary thread, a client lives on no shard.
+async fn on_thread(address: SocketAddr, config: ClientConfig, step: fn(&Client) -> Outcome) -> Outcome {
     let builder = Client::builder(address).config(config).timeout(Duration::from_secs(10));
-    let sum = smol::unblock(move || {
+    let outcome = smol::unblock(move || {
         let client = builder.connect().map_err(|error| error.to_string())?;
-        client.call_blocking(SUM, &(20, 22)).map_err(|error| error.to_string())
+        step(&client).map_err(|error| error.to_string())
     });
-    same(sum.await?, 42)
+    Ok(outcome.await?)
+}
+
+fn blocking(client: &Client) -> Outcome {
+    same(client.call_blocking(SUM, &(20, 22))?, 42)
+}
+
+/// One thread sends, and another one receives.
+fn blocking_stream(client: &Client) -> Outcome {
+    let mut sink = client.open_sink_blocking::<str>()?;
+    let source = client.call_blocking(ECHO_BLOCKING, &sink.reference())?;
+    let sender = thread::spawn(move || {
+        for number in 0..1000 {
+            sink.send(&format!("text {number}"))?;
+        }
+        sink.finish()
+    });
+    let texts = source.collect::<Result<Vec<_>, _>>()?;
+    sender.join().map_err(|_| "the thread has panicked")??;
+    same(texts, (0..1000).map(|number| format!("text {number}")).collect::<Vec<_>>())
 }
 
 /// The result of a step, within a generous limit.

@@ -309,7 +309,7 @@ impl ClientBuilder {
         }
         let known = std::mem::take(&mut self.known);
         self.endpoints = Endpoints::new(std::mem::take(&mut self.list), Arc::clone(&self.resolver), known);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let number = next_number();
         let place = match self.place.take().unwrap_or_else(Place::here) {
             Place::Threads => None,
             Place::Shard(router, shard) => Some((router, shard)),
@@ -345,6 +345,11 @@ impl fmt::Debug for ClientBuilder {
             .field("endpoints", &self.list)
             .finish_non_exhaustive()
     }
+}
+
+/// The next number of a client, or of another connection of ordinary threads.
+pub(super) fn next_number() -> u64 {
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Numbers of the clients of this process.

@@ -48,6 +48,7 @@ pub use builder::{ClientBuilder, ConnectError};
 pub use callbacks::CallbackThreads;
 pub use endpoint::{Endpoint, Resolve};
 pub use future::CallFuture;
+pub(crate) use thread::ThreadConnection;
 
 use self::{
     callback::Callback,

@@ -25,7 +25,7 @@ use shardcast_proto::{
 };
 
 use super::{
-    CallOptions, OneWay, OpenError, RpcError, Sink, Verb,
+    BlockingSink, CallOptions, OneWay, OpenError, RpcError, Sink, Verb, blocking,
     scope::{self, Scope},
     stream,
 };
@@ -45,6 +45,7 @@ struct Inner {
     client: client::Client,
     address: SocketAddr,
     config: ClientConfig,
+    timeout: Duration,
     shared: Arc<Shared>,
 }
 
@@ -211,6 +212,30 @@ impl Client {
         stream::open(shared.number, *address, config, parent).await
     }
 
+    /// Opens a stream to the server, and waits for that: no longer than the client's time-out for its own connection, and
+    /// [`ClientConfig::negotiation_timeout`] for that of the stream. Wherever the client lives, the threads that use the
+    /// stream perform its I/O.
+    ///
+    /// # Errors
+    /// The client has no connection, or the server has no streams, refuses this one, or does not answer in time.
+    ///
+    /// # Panics
+    /// On the thread of a shard, which must not wait.
+    pub fn open_sink_blocking<T: Encode + ?Sized>(&self) -> Result<BlockingSink<T>, OpenError> {
+        let Inner { address, config, shared, timeout, .. } = &*self.0;
+        let connected = blocking::wait_for(self.connected(), *timeout).ok_or(OpenError::TimedOut)?;
+        connected.map_err(|_| OpenError::NotConnected)?;
+        let parent = shared.negotiated.connection_id().ok_or(OpenError::Unsupported)?;
+        let sink = blocking::open(shared.number, *address, config, parent)?;
+        // Only streams that were open when the connection was lost have failed with it.
+        let is_connected = shared.is_connected.load(Ordering::Acquire);
+        if is_connected && shared.negotiated.connection_id() == Some(parent) {
+            Ok(sink)
+        } else {
+            Err(OpenError::NotConnected)
+        }
+    }
+
     /// The id of the connection at the server, once both ends have agreed; `None` if the server has no streams.
     pub fn connection_id(&self) -> Option<ConnectionId> {
         self.0.shared.negotiated.connection_id()
@@ -261,7 +286,7 @@ impl ClientBuilder {
     }
 
     /// Makes the client live on a shard of this server: the current one, if it is one of them. By default it lives on the
-    /// current shard; on an ordinary thread it lives on no shard, and has no streams.
+    /// current shard; on an ordinary thread it lives on no shard, and has streams of ordinary threads only.
     #[must_use]
     pub fn on(mut self, server: &ServerHandle) -> Self {
         self.place = Some(client::Place::on(server));
@@ -296,7 +321,13 @@ impl ClientBuilder {
             builder = builder.place(place);
         }
         let client = builder.connect()?;
-        Ok(Client(Arc::new(Inner { client, address: self.address, config: self.config, shared })))
+        Ok(Client(Arc::new(Inner {
+            client,
+            address: self.address,
+            config: self.config,
+            timeout: self.timeout,
+            shared,
+        })))
     }
 }
 
@@ -325,6 +356,9 @@ impl Shared {
         woken.into_iter().for_each(Waker::wake);
         if !is_connected {
             for stream in scope::take_streams_of(self.number) {
+                stream.parent_closed();
+            }
+            for stream in blocking::take_streams_of(self.number) {
                 stream.parent_closed();
             }
         }

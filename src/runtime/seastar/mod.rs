@@ -1,7 +1,8 @@
 //! Seastar RPC: calls by number, and streams.
 //!
 //! A [`Registry`] has the handlers of a server, on each shard its own. A [`Client`] calls a server. [`Sink`] and [`Source`]
-//! are the two ends of a stream; they belong to the shard of their connection.
+//! are the two ends of a stream; they belong to the shard of their connection. [`BlockingSink`] and [`BlockingSource`] are
+//! those of a client on ordinary threads.
 //!
 //! # Examples
 //! ```
@@ -22,6 +23,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod blocking;
 mod call;
 mod client;
 mod scope;
@@ -41,6 +43,7 @@ pub use shardcast_proto::{
     serialize_struct,
 };
 
+pub use blocking::{BlockingSink, BlockingSource};
 pub use call::{CallHead, CallOptions, RpcError};
 pub use client::{Call, Client, ClientBuilder};
 pub use server::{AlreadyRegistered, Registry, RpcLimits, RpcService};

@@ -37,6 +37,14 @@ pub(super) fn within<R>(scope: Scope, f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// The number of the client whose result is decoded.
+pub(super) fn client() -> Option<u64> {
+    CURRENT.with_borrow(|current| match current {
+        Some(Scope::Client(client)) => Some(*client),
+        _ => None,
+    })
+}
+
 /// The stream with this id, for a source. The error says why there is none.
 pub(super) fn claim(id: ConnectionId) -> Result<Rc<Link>, &'static str> {
     match CURRENT.with_borrow(Clone::clone) {

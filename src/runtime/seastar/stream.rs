@@ -178,6 +178,9 @@ pub enum OpenError {
     /// The server has closed the connection.
     #[error("the server refused the stream")]
     Refused,
+    /// The server did not answer in time.
+    #[error("timed out")]
+    TimedOut,
 }
 
 impl<T: Encode + ?Sized> Sink<T> {
@@ -529,7 +532,7 @@ impl Owner for Opened {
 const OPTIONS: TcpOptions = TcpOptions { keepalive: std::time::Duration::from_secs(30) };
 
 /// The window of the stream is the bound.
-const BOUNDS: OutboxBounds = {
+pub(super) const BOUNDS: OutboxBounds = {
     let mut bounds = OutboxBounds::DEFAULT;
     bounds.bytes_max = usize::MAX;
     bounds.messages_max = usize::MAX;

@@ -5,6 +5,7 @@
 //!
 //! It deliberately knows no verb: which exist, and what a request means, is decided by the application.
 
+mod cell;
 mod client;
 mod compressed;
 mod server;
@@ -20,10 +21,11 @@ use bytes::Bytes;
 use super::{NEGOTIATION_LEN_MAX_DEFAULT, StreamFrame, compress::Algorithm, sniff, topics};
 use crate::{Dialect, Message, Opening, Protocol, Session, Sniff};
 
+pub use cell::StreamCell;
 pub use client::{ClientConfig, Negotiated, SeastarClient, SeastarStream, failure_code};
 pub use server::{Outcome, SeastarSession, undecodable};
 pub use shard::{ClaimError, Parent, SeastarShard};
-pub use stream::{Read, Stream, StreamCell, StreamConfig, StreamError};
+pub use stream::{Read, Stream, StreamConfig, StreamError};
 pub use topic_stream::TopicStream;
 
 /// Chooses the group of tasks in which the requests of a connection run, by the cookie of its client. `Err`: the connection

@@ -1,6 +1,6 @@
 //! The session of a stream, after the negotiation.
 
-use super::stream::{Step, StreamCell};
+use super::{StreamCell, stream::Step};
 use crate::{
     Command, Dialect, EndOfStream, Error, Event, Operation, Progress, RequestId, Session, Time,
     seastar::topics::{self, Filter},

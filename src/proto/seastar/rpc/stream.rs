@@ -13,14 +13,7 @@
 //! when the end of the connection follows the end of the stream. So the connection then stays until the peer ends it, at
 //! most for [`StreamConfig::fin_wait`].
 
-use std::{
-    cell::RefCell,
-    collections::VecDeque,
-    fmt,
-    rc::Rc,
-    sync::{Arc, Mutex, PoisonError},
-    task::Waker,
-};
+use std::{collections::VecDeque, fmt, task::Waker};
 
 use crate::{
     Error, Time,
@@ -38,50 +31,6 @@ mod topics;
 
 pub use config::{StreamConfig, StreamError};
 pub(super) use topics::{Step, Subscription};
-
-/// Where a stream is kept that its session and its application share: on one thread, or on several.
-///
-/// # Examples
-/// ```
-/// use std::{cell::RefCell, rc::Rc};
-///
-/// use shardcast_proto::{
-///     Time,
-///     seastar::{ConnectionId, rpc::{ClientConfig, Read, SeastarStream, Stream, StreamCell, StreamError}},
-/// };
-///
-/// /// The next message, if there is one.
-/// fn next(cell: &impl StreamCell) -> Result<Option<Vec<u8>>, StreamError> {
-///     cell.with(|stream| {
-///         Ok(match stream.read(<[u8]>::to_vec)? {
-///             Read::Message(message) => Some(message),
-///             Read::End | Read::Pending => None,
-///         })
-///     })
-/// }
-///
-/// let protocol = SeastarStream::new(&ClientConfig::default(), ConnectionId::new(1, 0));
-/// let cell = Rc::new(RefCell::new(protocol.state(Time::from_nanos(0))));
-/// assert!(cell.with(Stream::open_source));
-/// assert_eq!(next(&cell), Ok(None));
-/// ```
-pub trait StreamCell: Clone {
-    /// Calls `f` with the stream. It must not be called within `f`, and so not by a waker either: those who wait for the
-    /// stream are woken within `f`.
-    fn with<R>(&self, f: impl FnOnce(&mut Stream) -> R) -> R;
-}
-
-impl StreamCell for Rc<RefCell<Stream>> {
-    fn with<R>(&self, f: impl FnOnce(&mut Stream) -> R) -> R {
-        f(&mut self.borrow_mut())
-    }
-}
-
-impl StreamCell for Arc<Mutex<Stream>> {
-    fn with<R>(&self, f: impl FnOnce(&mut Stream) -> R) -> R {
-        f(&mut self.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
 
 /// A direction of a stream, as its application sees it.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -379,6 +328,21 @@ impl Stream {
             self.clear_received();
         }
         Ok(Read::Message(message))
+    }
+
+    /// Whether [`read`](Self::read) has a result.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::{Time, seastar::{ConnectionId, rpc::{ClientConfig, SeastarStream}}};
+    ///
+    /// let mut stream = SeastarStream::new(&ClientConfig::default(), ConnectionId::new(1, 0)).state(Time::from_nanos(0));
+    /// assert!(stream.open_source() && !stream.is_readable());
+    /// stream.handle_closed();
+    /// assert!(stream.is_readable() && stream.read(|_| ()).is_err());
+    /// ```
+    pub fn is_readable(&self) -> bool {
+        !self.lengths.is_empty() || self.end_received || self.failure.is_some() || self.source != Half::Open
     }
 
     fn read_end<R>(&mut self) -> Result<Read<R>, StreamError> {

@@ -13,10 +13,16 @@ use shardcast_os::poll::{Interest, Poller};
 use shardcast_proto::{Time, connection::Outcome};
 
 use super::{
-    ThreadClient, Why,
+    Why,
     link::{Fate, Link},
     now,
 };
+
+/// A client, or another connection of ordinary threads, that the thread drives while no other one does.
+pub(super) trait Watched: Send + Sync {
+    /// Its socket is ready, or its timer is due.
+    fn handle_background(self: Arc<Self>, why: Why);
+}
 
 /// A reference of a client to the thread.
 pub(super) struct User(Arc<Background>);
@@ -29,7 +35,7 @@ struct Background {
 #[derive(Default)]
 struct Shared {
     users: usize,
-    clients: HashMap<u64, Weak<ThreadClient>>,
+    clients: HashMap<u64, Weak<dyn Watched>>,
     timers: BTreeSet<(Time, u64)>,
     calls: BTreeMap<(Time, u64), Box<dyn FnOnce() + Send>>,
     calls_made: u64,
@@ -57,7 +63,7 @@ pub(super) fn join() -> io::Result<User> {
 }
 
 impl User {
-    pub(super) fn add(&self, number: u64, client: Weak<ThreadClient>) {
+    pub(super) fn add(&self, number: u64, client: Weak<dyn Watched>) {
         self.shared().clients.insert(number, client);
     }
 
@@ -93,8 +99,16 @@ impl User {
         self.0.wake_before(shared, time);
     }
 
-    /// Drives a connection to its end.
-    pub(super) fn finish(&self, link: Link) {
+    /// Drives a connection that has ended for its client: what is queued is still sent, until the peer has it.
+    pub(super) fn finish(&self, mut link: Link, now: Time) {
+        link.flush(now);
+        loop {
+            match link.fate() {
+                Some(Fate::Ended(_)) => {}
+                Some(Fate::Over) => return,
+                None => break,
+            }
+        }
         let mut shared = self.shared();
         shared.ending.push(link);
         drop(shared);

@@ -7,7 +7,7 @@ use shardcast_proto::{Time, connection::Outcome, rpc::Action};
 
 use super::{
     GRACE, Guard, Lead, State, ThreadClient,
-    link::{Fate, Link, News},
+    link::{Fate, LIMITS, Link, News},
     unlock,
 };
 use crate::client::{
@@ -59,7 +59,7 @@ impl ThreadClient {
                 Action::Disconnect => {
                     if let Some(mut link) = state.link.take() {
                         link.end(now);
-                        self.finish_link(link, now);
+                        self.background.finish(link, now);
                     }
                 }
             }
@@ -95,7 +95,7 @@ impl ThreadClient {
     }
 
     fn connect(&self, state: &mut State, address: SocketAddr, now: Time) {
-        let link = Link::connect(address, now);
+        let link = Link::connect(address, &LIMITS, now);
         match link.and_then(|link| self.background.watch(&link.socket, self.number).map(|()| link)) {
             Ok(link) => (state.link, state.armed) = (Some(link), None),
             Err(error) => {
@@ -115,21 +115,9 @@ impl ThreadClient {
             }
         }
         if let Some(link) = state.link.take() {
-            self.finish_link(link, now);
+            self.background.finish(link, now);
         }
         true
-    }
-
-    /// Passes the link to the background thread, which sends the rest and waits until the peer has it.
-    fn finish_link(&self, mut link: Link, now: Time) {
-        link.flush(now);
-        loop {
-            match link.fate() {
-                Some(Fate::Ended(_)) => {}
-                Some(Fate::Over) => return,
-                None => return self.background.finish(link),
-            }
-        }
     }
 
     /// Updates what the leader, or the background thread, waits for, and unlocks.

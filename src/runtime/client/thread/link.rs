@@ -31,6 +31,7 @@ pub(super) struct Link {
     pub(super) socket: Arc<OwnedFd>,
     peer: SocketAddr,
     connection: Connection<dyn Session + Send>,
+    limits: &'static Limits,
     /// The client knows that the session is established.
     established: bool,
     /// Why the system could not connect.
@@ -65,13 +66,14 @@ pub(super) enum Fate {
 
 impl Link {
     /// Begins to connect.
-    pub(super) fn connect(peer: SocketAddr, now: Time) -> io::Result<Self> {
+    pub(super) fn connect(peer: SocketAddr, limits: &'static Limits, now: Time) -> io::Result<Self> {
         let socket = Arc::new(socket::connect(peer, &OPTIONS)?);
         let connection = Connection::new(Role::Connecting, &RateLimit::NONE, now);
         Ok(Self {
             socket,
             peer,
             connection,
+            limits,
             established: false,
             failure: None,
             sending: None,
@@ -95,7 +97,7 @@ impl Link {
             Err(error) => {
                 tracing::debug!(peer = %self.peer, %error, "connect failed");
                 self.failure = Some(connect_failure(&error));
-                self.connection.end(CloseReason::ConnectFailed, &LIMITS, now);
+                self.connection.end(CloseReason::ConnectFailed, self.limits, now);
                 return false;
             }
         }
@@ -113,11 +115,11 @@ impl Link {
             state: &(Rc::new(()) as Rc<_>),
         });
         let Some(session) = session else {
-            self.connection.end(CloseReason::ConnectFailed, &LIMITS, now);
+            self.connection.end(CloseReason::ConnectFailed, self.limits, now);
             return false;
         };
         self.connection.open(session, now);
-        self.connection.transmit(&LIMITS, &self.spares, now);
+        self.connection.transmit(self.limits, &self.spares, now);
         self.established = self.connection.is_established();
         self.established
     }
@@ -133,7 +135,7 @@ impl Link {
 
     /// Whether it has room for another request.
     pub(super) fn has_room(&self) -> bool {
-        self.connection.is_open() && self.connection.outbox().response_bytes() < BOUNDS.bytes_max
+        self.connection.is_open() && self.connection.outbox().response_bytes() < self.limits.outbox.bytes_max
     }
 
     /// Lets the session encode a request; false when it cannot.
@@ -149,7 +151,7 @@ impl Link {
             while self.connection.wants_input() && self.connection.state() != State::Cut {
                 match socket::receive(&*self.socket, buffer) {
                     Ok(None) => return,
-                    Ok(Some(0)) => self.connection.handle_end_of_stream(&LIMITS, now),
+                    Ok(Some(0)) => self.connection.handle_end_of_stream(self.limits, now),
                     Ok(Some(len)) => {
                         self.connection.handle_received(&buffer[..len], now);
                         self.pass(&buffer[..len], now, &mut take);
@@ -157,7 +159,7 @@ impl Link {
                             return;
                         }
                     }
-                    Err(error) => self.connection.handle_failed(transport::failure(&error), &LIMITS, now),
+                    Err(error) => self.connection.handle_failed(transport::failure(&error), self.limits, now),
                 }
             }
         });
@@ -177,7 +179,7 @@ impl Link {
     }
 
     fn pass_input(&mut self, bytes: &[u8], now: Time, take: &mut impl FnMut(News<'_>) -> Outcome<'static>) {
-        let Some(mut input) = self.connection.input(bytes, &LIMITS, &self.spares, now) else { return };
+        let Some(mut input) = self.connection.input(bytes, self.limits, &self.spares, now) else { return };
         loop {
             let outcome = match input.advance() {
                 Advance::Done => break,
@@ -205,7 +207,7 @@ impl Link {
     pub(super) fn flush(&mut self, now: Time) {
         loop {
             if self.sending.is_none() {
-                let parcel = self.connection.poll_transmit(&LIMITS, &self.spares, now);
+                let parcel = self.connection.poll_transmit(self.limits, &self.spares, now);
                 self.sending = parcel.map(|parcel| Sending { parcel, taken: 0 });
             }
             let Some(sending) = &mut self.sending else { return };
@@ -214,7 +216,7 @@ impl Link {
                 if let Some(Sending { parcel: Parcel::Gathered(buffer), .. }) = self.sending.take() {
                     self.spares.keep(buffer);
                 }
-                self.connection.handle_sent(&LIMITS, now);
+                self.connection.handle_sent(self.limits, now);
                 continue;
             }
             match socket::send(&*self.socket, rest) {
@@ -222,14 +224,14 @@ impl Link {
                 Ok(None) => return,
                 Err(error) => {
                     self.sending = None;
-                    return self.connection.handle_send_failed(transport::failure(&error), &LIMITS, now);
+                    return self.connection.handle_send_failed(transport::failure(&error), self.limits, now);
                 }
             }
         }
     }
 
     pub(super) fn poll_timeout(&self, now: Time) -> Option<Time> {
-        self.connection.poll_timeout(&LIMITS, now)
+        self.connection.poll_timeout(self.limits, now)
     }
 
     /// Does what is due by now.
@@ -237,11 +239,11 @@ impl Link {
         if self.poll_timeout(now).is_none_or(|deadline| deadline > now) {
             return;
         }
-        if self.connection.wants_acknowledgement(&LIMITS, now) {
+        if self.connection.wants_acknowledgement(self.limits, now) {
             let known = transport::acknowledgement(&self.socket);
-            self.connection.handle_acknowledgement(known, &LIMITS, now);
+            self.connection.handle_acknowledgement(known, self.limits, now);
         }
-        self.guarded(now, |link| link.connection.handle_timeout(&LIMITS, &link.spares, now));
+        self.guarded(now, |link| link.connection.handle_timeout(link.limits, &link.spares, now));
     }
 
     /// Runs `f`, which calls the session: a panic there costs the connection, and nothing else.
@@ -250,14 +252,26 @@ impl Link {
         let result = catch_unwind(run).ok();
         if result.is_none() {
             tracing::error!(peer = %self.peer, "the session of a client panicked");
-            self.connection.end(CloseReason::Panic, &LIMITS, now);
+            self.connection.end(CloseReason::Panic, self.limits, now);
         }
         result
     }
 
+    /// The application has changed what it shares with the session.
+    pub(super) fn handle_session_change(&mut self, now: Time) {
+        self.guarded(now, |link| {
+            link.connection.handle_session_change(link.limits, &link.spares, now);
+        });
+    }
+
+    /// Ends it at once: what is queued is lost.
+    pub(super) fn cut(&mut self, now: Time) {
+        self.connection.cut_now(CloseReason::Closed, self.limits, now);
+    }
+
     /// Ends it: what is queued is still sent.
     pub(super) fn end(&mut self, now: Time) {
-        self.connection.end(CloseReason::Closed, &LIMITS, now);
+        self.connection.end(CloseReason::Closed, self.limits, now);
     }
 
     /// How it has ended, if it has.
@@ -304,4 +318,5 @@ thread_local! {
 
 const BUFFER_LEN: usize = 32 << 10;
 
-const LIMITS: Limits = made_limits(BOUNDS);
+/// Limits of the connection of a client.
+pub(super) static LIMITS: Limits = made_limits(BOUNDS);

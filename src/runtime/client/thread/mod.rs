@@ -14,6 +14,7 @@
 //! expected.
 
 pub(super) mod background;
+mod connection;
 mod drive;
 mod link;
 pub(super) mod slot;
@@ -32,7 +33,13 @@ use shardcast_os::{
 };
 use shardcast_proto::{Time, rpc::Caller};
 
-use self::{background::User, link::Link, slot::Slot, spin::Spin};
+pub(crate) use self::connection::ThreadConnection;
+use self::{
+    background::{User, Watched},
+    link::Link,
+    slot::Slot,
+    spin::Spin,
+};
 use super::{
     CallResult, ClientBuilder, ConnectError, EventCallback, PushCallback,
     builder::SPIN,
@@ -146,7 +153,8 @@ impl ThreadClient {
             };
             Self { number, background, wakeup, state: Mutex::new(state) }
         });
-        client.background.add(number, Arc::downgrade(&client));
+        let watched: Weak<Self> = Arc::downgrade(&client);
+        client.background.add(number, watched);
         let mut state = client.lock();
         client.advance(&mut state, now);
         client.unlock_and_watch(state, now);
@@ -261,19 +269,6 @@ impl ThreadClient {
         self.background.run_at(time, f);
     }
 
-    /// Called by the background thread when the socket is ready or the timer is due.
-    fn handle_background(self: &Arc<Self>, why: Why) {
-        let (mut state, now) = self.lock_now();
-        match why {
-            Why::Ready => state.armed = None,
-            Why::Time => state.timer_at = Time::NEVER,
-        }
-        if state.leader.is_none() {
-            self.drive(&mut state, now);
-        }
-        self.unlock_and_watch(state, now);
-    }
-
     /// Callbacks have run: there is room for more.
     pub(super) fn has_room(self: &Arc<Self>) {
         let (mut state, now) = self.lock_now();
@@ -337,6 +332,20 @@ impl ThreadClient {
 
     fn lock(&self) -> Guard<'_> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watched for ThreadClient {
+    fn handle_background(self: Arc<Self>, why: Why) {
+        let (mut state, now) = self.lock_now();
+        match why {
+            Why::Ready => state.armed = None,
+            Why::Time => state.timer_at = Time::NEVER,
+        }
+        if state.leader.is_none() {
+            self.drive(&mut state, now);
+        }
+        self.unlock_and_watch(state, now);
     }
 }
 

@@ -22,6 +22,9 @@ pub enum StreamError {
     /// The message could not be compressed.
     #[error("the message could not be compressed")]
     Compress,
+    /// The time to wait is over; the stream goes on.
+    #[error("timed out")]
+    TimedOut,
 }
 
 /// Bounds and times of streams.

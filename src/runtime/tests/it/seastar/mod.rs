@@ -1,6 +1,7 @@
 //! Calls and streams of Seastar RPC, at both ends.
 
 mod apart;
+mod blocking;
 mod calls;
 mod connecting;
 mod counts;
