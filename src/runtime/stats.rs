@@ -47,7 +47,7 @@ mod queues;
 
 use std::{net::SocketAddr, time::Duration};
 
-pub use calls::{CallStats, ObjectStats, VerbStats};
+pub use calls::{CallStats, DomainStats, ObjectStats, VerbStats};
 pub use push::PushStats;
 pub use queues::TaskQueueStats;
 

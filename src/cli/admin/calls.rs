@@ -1,6 +1,6 @@
 //! Calls, among the metrics: of the objects of listeners, and of the objects of other servers that proxies call.
 
-use shardcast::stats::{CallStats, ObjectStats, ShardStats, VerbStats};
+use shardcast::stats::{CallStats, DomainStats, ObjectStats, ShardStats, VerbStats};
 
 use super::{
     latency::histogram,
@@ -85,6 +85,26 @@ pub(super) fn render_proxies(objects: &[ObjectStats], page: &mut Page) {
     }
 }
 
+/// Calls of clients, by the domains that they name.
+pub(super) fn render_domains(domains: &[DomainStats], page: &mut Page) {
+    for (name, kind, help, value) in DOMAIN_NUMBERS {
+        page.family(name, kind, help);
+        for domain in domains {
+            page.sample(name, &[("domain", &domain.domain)], value(domain));
+        }
+    }
+    page.family(DOMAIN_FAILED, "counter", "Calls of clients of the domain without a result, by reason.");
+    for domain in domains {
+        for (reason, count) in domain.failed {
+            page.sample(DOMAIN_FAILED, &[("domain", &domain.domain), ("reason", reason)], count);
+        }
+    }
+    page.family(DOMAIN_DELAY, "counter", "How long those calls took, apart from their handlers.");
+    for domain in domains {
+        page.sample(DOMAIN_DELAY, &[("domain", &domain.domain)], domain.delay_total.as_secs_f64());
+    }
+}
+
 /// Gets the labels and the counts of each listener with calls.
 type Then<'a> = dyn FnMut(&[(&str, &str)], &CallStats) + 'a;
 
@@ -92,6 +112,8 @@ const CALLS: &str = "shardcast_calls_total";
 const FAILED: &str = "shardcast_calls_failed_total";
 const PROXY_FAILED: &str = "shardcast_proxy_calls_failed_total";
 const ENDPOINTS: &str = "shardcast_proxy_endpoints";
+const DOMAIN_FAILED: &str = "shardcast_client_calls_failed_total";
+const DOMAIN_DELAY: &str = "shardcast_client_delay_seconds_total";
 
 const NUMBERS: [Number<CallStats>; 4] = [
     ("shardcast_calls_in_progress", "gauge", "Handlers now that were not ready at once.", |c| c.in_progress),
@@ -134,5 +156,26 @@ const PROXY_NUMBERS: [Number<ObjectStats>; 5] = [
         "counter",
         "Pushes and events dropped because far too many callbacks waited.",
         |o| o.pushes_dropped,
+    ),
+];
+
+const DOMAIN_NUMBERS: [Number<DomainStats>; 6] = [
+    ("shardcast_clients", "gauge", "Clients of the domain now.", |d| d.clients),
+    ("shardcast_client_calls_total", "counter", "Calls that clients of the domain began.", |d| d.calls),
+    (
+        "shardcast_client_calls_one_way_total",
+        "counter",
+        "Of these, calls without a response that were sent.",
+        |d| d.one_way,
+    ),
+    ("shardcast_client_calls_replied_total", "counter", "Calls that got a result.", |d| d.replied),
+    ("shardcast_client_calls_in_progress", "gauge", "Calls that wait or are in flight now.", |d| {
+        d.calls_in_progress
+    }),
+    (
+        "shardcast_client_delay_samples_total",
+        "counter",
+        "Responses that say how long their handler took.",
+        |d| d.delay_samples,
     ),
 ];

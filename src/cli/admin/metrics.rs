@@ -20,6 +20,7 @@ pub(super) fn render(source: &dyn Source) -> String {
     render_listeners(&shards, &mut page);
     calls::render(&shards, &mut page);
     calls::render_proxies(&source.called_objects(), &mut page);
+    calls::render_domains(&source.client_domains(), &mut page);
     render_shards(&shards, &mut page);
     render_memory(&source.memory(), &mut page);
     page.family("shardcast_draining", "gauge", "1 while the server is stopping.");

@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use shardcast::{
     ConnId, KickError,
-    stats::{Connections, MemoryStats, ObjectStats, ShardStats},
+    stats::{Connections, DomainStats, MemoryStats, ObjectStats, ShardStats},
 };
 
 use crate::control::{Outcome, Reloads};
@@ -45,6 +45,8 @@ pub(crate) trait Source: Send + Sync {
     fn shards(&self) -> Vec<ShardStats>;
     /// The objects of other servers that proxies call.
     fn called_objects(&self) -> Vec<ObjectStats>;
+    /// The counts of clients, by the domains that they name.
+    fn client_domains(&self) -> Vec<DomainStats>;
     /// The memory of the process, and its bound.
     fn memory(&self) -> MemoryStats;
     /// Open connections.

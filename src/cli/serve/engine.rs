@@ -5,7 +5,7 @@ use std::{io::ErrorKind, sync::Arc, thread, time::Duration};
 use anyhow::Context;
 use shardcast::{
     ConnId, KickError, Listener, ListenerLimits, Server, ServerConfig, ServerHandle, StartError,
-    stats::{Connections, MemoryStats, ObjectStats, ShardStats},
+    stats::{Connections, DomainStats, MemoryStats, ObjectStats, ShardStats},
 };
 
 use super::{Engine, ReadyListener};
@@ -152,6 +152,10 @@ impl Source for Pages {
 
     fn called_objects(&self) -> Vec<ObjectStats> {
         self.server.called_objects()
+    }
+
+    fn client_domains(&self) -> Vec<DomainStats> {
+        self.server.client_domains()
     }
 
     fn memory(&self) -> MemoryStats {

@@ -2,7 +2,7 @@ use std::sync::Mutex;
 
 use shardcast::{
     ConnId, KickError,
-    stats::{Connections, MemoryStats, ObjectStats, ShardStats},
+    stats::{Connections, DomainStats, MemoryStats, ObjectStats, ShardStats},
 };
 
 use super::*;
@@ -213,6 +213,9 @@ impl Source for Nothing {
         Vec::new()
     }
     fn called_objects(&self) -> Vec<ObjectStats> {
+        Vec::new()
+    }
+    fn client_domains(&self) -> Vec<DomainStats> {
         Vec::new()
     }
     fn memory(&self) -> MemoryStats {

@@ -13,7 +13,7 @@ use shardcast_proto::{Protocol, rpc::CallerConfig};
 use super::{
     CallbackThreads, Client, ClientEvent, Endpoint, EventCallback, Home, Inner, Push, PushCallback, Resolve,
     ShardHome,
-    core::Counters,
+    core::{Counters, HandlerTime},
     endpoint::{self, Endpoints},
     thread::ThreadClient,
 };
@@ -132,6 +132,9 @@ pub struct ClientBuilder {
     place: Option<Place>,
     /// Pushes may wait until no thread calls.
     pub(super) is_patient: bool,
+    pub(super) handler_time: Option<HandlerTime>,
+    /// The domain for its counts, and where they are read besides the server on which it lives.
+    domain: Option<(String, Option<Arc<Router>>)>,
 }
 
 /// Where a client is to live.
@@ -204,6 +207,8 @@ impl ClientBuilder {
             spin: None,
             place: None,
             is_patient: false,
+            handler_time: None,
+            domain: None,
         }
     }
 
@@ -222,6 +227,18 @@ impl ClientBuilder {
     /// Declares that pushes may wait a moment for threads that call: a call then costs less.
     pub(crate) const fn patient(mut self) -> Self {
         self.is_patient = true;
+        self
+    }
+
+    /// How long the handler of the peer took, by the head of its response.
+    pub(crate) const fn handler_time(mut self, handler_time: HandlerTime) -> Self {
+        self.handler_time = Some(handler_time);
+        self
+    }
+
+    /// Has its counts among those of a domain of this server, or else of that on which it lives.
+    pub(crate) fn domain(mut self, domain: String, server: Option<Arc<Router>>) -> Self {
+        self.domain = Some((domain, server));
         self
     }
 
@@ -321,6 +338,11 @@ impl ClientBuilder {
         };
         let (counters, timeout) = (Arc::new(Counters::default()), self.timeout);
         let counts = Arc::clone(&counters);
+        if let Some((domain, server)) = self.domain.take()
+            && let Some(server) = server.as_ref().or_else(|| place.as_ref().map(|(router, _)| router))
+        {
+            server.domains.add(&domain, counts.clone());
+        }
         let home = match place {
             Some(_) if self.threads.is_some() || self.spin.is_some() => return Err(ConnectError::OnShard),
             Some((router, shard)) => {

@@ -16,7 +16,10 @@ use shardcast_proto::{
 };
 
 use super::{CallResult, ClientEvent, ClientStats, Push, callback::Callback, endpoint::Endpoints};
-use crate::counters::Counter;
+use crate::{
+    counters::{Counter, domains::CountedClient},
+    stats::DomainStats,
+};
 
 /// What every client has, wherever it lives: the calls, and what gets their responses.
 pub(super) struct Core {
@@ -27,6 +30,8 @@ pub(super) struct Core {
     pub(super) is_resolving: bool,
     /// The application takes no more for now.
     is_held: bool,
+    /// How long the handler of the peer took, by the head of its response.
+    handler_time: Option<HandlerTime>,
     /// By token: what gets the responses to the calls that the caller has.
     waiting: HashMap<u64, Waiting>,
     counters: Arc<Counters>,
@@ -50,8 +55,11 @@ pub(super) struct NewCall {
     pub(super) is_quick: bool,
 }
 
+pub(super) type HandlerTime = fn(&[u8]) -> Option<Duration>;
+
 struct Waiting {
     id: u64,
+    began: Time,
     callback: Callback,
     is_quick: bool,
     one_way: bool,
@@ -77,6 +85,8 @@ pub(super) struct Counters {
     failed: Counter,
     timed_out: Counter,
     lost: Counter,
+    delay_samples: Counter,
+    delay_nanos: Counter,
     /// The last attempt to connect has failed at all endpoints.
     is_unreachable: AtomicBool,
     pub(super) callbacks_waiting: AtomicUsize,
@@ -88,6 +98,7 @@ impl Core {
         caller: Caller,
         protocol: Arc<dyn Protocol>,
         endpoints: Endpoints,
+        handler_time: Option<HandlerTime>,
         counters: Arc<Counters>,
     ) -> Self {
         Self {
@@ -96,6 +107,7 @@ impl Core {
             endpoints,
             is_resolving: false,
             is_held: false,
+            handler_time,
             waiting: HashMap::new(),
             counters,
         }
@@ -114,7 +126,7 @@ impl Core {
                 Ok(())
             }
             Ok(()) => {
-                self.waiting.insert(token, Waiting { id, callback, is_quick, one_way, withdraw });
+                self.waiting.insert(token, Waiting { id, began: now, callback, is_quick, one_way, withdraw });
                 Ok(())
             }
             Err(error) => {
@@ -190,13 +202,18 @@ impl Core {
     }
 
     /// The next thing for the application, in order.
-    pub(super) fn next(&mut self) -> Option<AppEvent> {
+    pub(super) fn next(&mut self, now: Time) -> Option<AppEvent> {
         loop {
             return Some(match self.caller.poll_event()? {
                 CallerEvent::Done { token, result, .. } => {
                     let Some(waiting) = self.waiting.remove(&token) else { continue };
-                    let Waiting { callback, is_quick, one_way, .. } = waiting;
+                    let Waiting { began, callback, is_quick, one_way, .. } = waiting;
                     self.counters.ended(&result, one_way);
+                    if let (Ok(response), Some(handler_time)) = (&result, self.handler_time)
+                        && let Some(handler_time) = handler_time(&response.head)
+                    {
+                        self.counters.delayed(now.saturating_since(began).saturating_sub(handler_time));
+                    }
                     AppEvent::CallResult { callback, is_quick, result }
                 }
                 CallerEvent::Push { route, head, body } => AppEvent::Push(Push { route, head, body }),
@@ -221,6 +238,23 @@ impl Core {
     pub(super) fn publish(&self) {
         self.counters.calls.store(self.caller.call_count(), Ordering::Relaxed);
         self.counters.late_responses.store(self.caller.late_response_count(), Ordering::Relaxed);
+    }
+}
+
+impl CountedClient for Counters {
+    fn stats(&self) -> DomainStats {
+        let stats = self.read();
+        DomainStats {
+            clients: 1,
+            calls: stats.begun,
+            one_way: stats.one_way,
+            replied: stats.replied,
+            failed: [("exception", stats.failed), ("timed-out", stats.timed_out), ("lost", stats.lost)],
+            calls_in_progress: stats.calls as u64,
+            delay_samples: stats.delay_samples,
+            delay_total: stats.delay_total,
+            ..DomainStats::default()
+        }
     }
 }
 
@@ -261,6 +295,11 @@ impl Counters {
         counter.add(1);
     }
 
+    fn delayed(&self, delay: Duration) {
+        self.delay_samples.add(1);
+        self.delay_nanos.add(u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX));
+    }
+
     pub(super) fn is_unreachable(&self) -> bool {
         self.is_unreachable.load(Ordering::Relaxed)
     }
@@ -275,6 +314,8 @@ impl Counters {
             failed: self.failed.read(),
             timed_out: self.timed_out.read(),
             lost: self.lost.read(),
+            delay_samples: self.delay_samples.read(),
+            delay_total: Duration::from_nanos(self.delay_nanos.read()),
             callbacks_waiting: self.callbacks_waiting.load(Ordering::Relaxed),
             pushes_dropped: self.pushes_dropped.load(Ordering::Relaxed),
         }

@@ -175,6 +175,10 @@ pub struct ClientStats {
     pub timed_out: u64,
     /// Calls that ended otherwise: their connection was lost or not made, or they were refused by a bound.
     pub lost: u64,
+    /// Responses that say how long the handler took, as those of Seastar RPC do.
+    pub delay_samples: u64,
+    /// How long their calls took, apart from their handlers: from when the client got the call, in steps of its turns.
+    pub delay_total: Duration,
     /// Callbacks that wait for a thread, or for earlier callbacks.
     pub callbacks_waiting: usize,
     /// Pushes and events dropped because far too many callbacks waited.

@@ -63,7 +63,7 @@ impl ShardClient {
         let seed = conns.reactor.now().as_nanos() ^ number << 32;
         let caller = Caller::new(builder.config, seed, conns.reactor.now());
         let state = builder.protocol.shard_state(conns.reactor.id);
-        let core = Core::new(caller, builder.protocol, builder.endpoints, counters);
+        let core = Core::new(caller, builder.protocol, builder.endpoints, builder.handler_time, counters);
         let client = Rc::new(Self {
             core: RefCell::new(core),
             number,
@@ -105,7 +105,7 @@ impl ShardClient {
         self.send(conns);
         self.arm_timer(conns);
         loop {
-            let event = self.core.borrow_mut().next();
+            let event = self.core.borrow_mut().next(conns.reactor.now());
             let Some(event) = event else { break };
             // A callback that panics counts as run; those after it still run.
             conns.reactor.contain(CALLBACK, || self.run(event));

@@ -1,6 +1,7 @@
 //! The counters of a shard. Only the shard writes them; any thread may read them at any time.
 
 pub(crate) mod calls;
+pub(crate) mod domains;
 pub(crate) mod label;
 pub(crate) mod latency;
 pub(crate) mod objects;

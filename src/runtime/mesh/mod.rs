@@ -36,7 +36,7 @@ pub use response::{Failure, ServiceResponse};
 
 use crate::{
     ConnId,
-    counters::{DROP_POLICIES, objects::CalledObjects},
+    counters::{DROP_POLICIES, domains::ClientDomains, objects::CalledObjects},
 };
 
 /// The queues to every shard of one runtime.
@@ -51,6 +51,8 @@ pub(crate) struct Router {
     numbers: AtomicU64,
     /// The objects of other servers that this runtime calls.
     pub(crate) objects: CalledObjects,
+    /// The clients whose counts belong to a domain.
+    pub(crate) domains: ClientDomains,
 }
 
 /// The receiving ends of a shard's inbox.
@@ -104,6 +106,7 @@ pub(crate) fn mesh(shards: usize, capacity: usize, bytes_max: u64) -> (Router, V
         draining: AtomicBool::new(false),
         numbers: AtomicU64::new(0),
         objects: CalledObjects::default(),
+        domains: ClientDomains::default(),
     };
     (router, ends)
 }

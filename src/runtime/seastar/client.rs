@@ -86,6 +86,8 @@ pub struct ClientBuilder {
     timeout: Duration,
     reconnects: bool,
     place: Option<client::Place>,
+    domain: String,
+    reports_to: Option<ServerHandle>,
 }
 
 impl Client {
@@ -97,6 +99,8 @@ impl Client {
             timeout: Duration::from_secs(5),
             reconnects: false,
             place: None,
+            domain: "default".to_owned(),
+            reports_to: None,
         }
     }
 
@@ -293,6 +297,35 @@ impl ClientBuilder {
         self
     }
 
+    /// Sets the name under which its counts are added to those of other clients, `metrics_domain` in Seastar; `default` by
+    /// default. See [`ServerHandle::client_domains`].
+    ///
+    /// # Examples
+    /// ```
+    /// use std::net::SocketAddr;
+    ///
+    /// use shardcast::{Server, seastar::Client};
+    ///
+    /// let server = Server::builder().shards(1).start()?;
+    /// let builder = Client::builder(SocketAddr::from(([127, 0, 0, 1], 10000))).domain("prices");
+    /// let client = builder.report_to(&server.handle()).connect()?;
+    /// assert_eq!(server.handle().client_domains()[0].domain, "prices");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn domain(mut self, domain: impl Into<String>) -> Self {
+        self.domain = domain.into();
+        self
+    }
+
+    /// Has its counts among those of this server. Without this, they are among those of the server on which the client
+    /// lives, if it lives on a shard.
+    #[must_use]
+    pub fn report_to(mut self, server: &ServerHandle) -> Self {
+        self.reports_to = Some(server.clone());
+        self
+    }
+
     /// Makes the client, which begins to connect. Calls wait until it is connected.
     ///
     /// # Errors
@@ -316,6 +349,8 @@ impl ClientBuilder {
             .config(caller)
             .timeout(self.timeout)
             .quick()
+            .handler_time(handler_time)
+            .domain(self.domain, self.reports_to.map(|server| Arc::clone(server.router())))
             .on_event(move |event| events.handle(&event));
         if let Some(place) = self.place {
             builder = builder.place(place);
@@ -396,6 +431,12 @@ impl<R: DecodeOwned> Future for Call<R> {
 fn decode<R: DecodeOwned>(client: u64, called: CallResult) -> Result<R, RpcError> {
     let result = called?.result.map_err(|failed| RpcError::of(&failed))?;
     scope::within(Scope::Client(client), || from_slice(&result)).map_err(RpcError::Decode)
+}
+
+/// How long a handler took: the head of its response.
+fn handler_time(head: &[u8]) -> Option<Duration> {
+    let micros = u32::from_le_bytes(head.try_into().ok()?);
+    Some(Duration::from_micros(micros.into()))
 }
 
 impl<R> fmt::Debug for Call<R> {

@@ -18,7 +18,7 @@ use crate::{
     mesh::{Envelope, Pending, Router, port},
     reactor::current::{self, with_part},
     shard::{Lifecycle, Shard},
-    stats::{Connections, MemoryStats, ObjectStats, ShardStats},
+    stats::{Connections, DomainStats, MemoryStats, ObjectStats, ShardStats},
 };
 
 /// A handle to a running server: cheap to clone, usable from any thread.
@@ -379,6 +379,13 @@ impl ServerHandle {
     /// more.
     pub fn called_objects(&self) -> Vec<ObjectStats> {
         self.router.objects.read()
+    }
+
+    /// The counts of clients of Seastar RPC by their domains: of those that live on the shards of this server, and of those
+    /// that [report](crate::seastar::ClientBuilder::report_to) to it. There are 256 domains at most: the rest is added up
+    /// in one more.
+    pub fn client_domains(&self) -> Vec<DomainStats> {
+        self.router.domains.read()
     }
 
     /// The open connections. Waits for the shards, up to `patience`; the result names those that did not respond. Do not

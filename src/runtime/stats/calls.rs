@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::LatencyStats;
 
 /// Calls of the objects or verbs of one listener on one shard.
@@ -70,6 +72,71 @@ pub struct VerbStats {
     pub late: u64,
     /// How long calls took, from their arrival until their result was known, in steps of the shard's turns.
     pub latency: LatencyStats,
+}
+
+/// Clients of Seastar RPC that have the same domain: see [`ClientBuilder::domain`](crate::seastar::ClientBuilder::domain).
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// use shardcast::stats::DomainStats;
+///
+/// /// The mean time of a call, apart from that of its handler.
+/// fn mean_delay(domain: &DomainStats) -> Option<Duration> {
+///     let samples = u32::try_from(domain.delay_samples).ok().filter(|samples| *samples > 0)?;
+///     Some(domain.delay_total / samples)
+/// }
+/// ```
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct DomainStats {
+    /// Its name; `(others)` in the entry for the domains that have none.
+    pub domain: String,
+    /// Clients now.
+    pub clients: u64,
+    /// Calls that were begun.
+    pub calls: u64,
+    /// Of these, calls without a response that were sent.
+    pub one_way: u64,
+    /// Calls that got a result.
+    pub replied: u64,
+    /// Calls that ended without a result, per reason: `exception` (the response says so), `timed-out`, `lost` (the
+    /// connection was lost or not made, or a bound has refused them).
+    pub failed: [(&'static str, u64); 3],
+    /// Calls that wait or are in flight now.
+    pub calls_in_progress: u64,
+    /// Responses that say how long their handler took.
+    pub delay_samples: u64,
+    /// How long their calls took, apart from their handlers.
+    pub delay_total: Duration,
+}
+
+impl DomainStats {
+    /// Adds the counts of other clients.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let Self {
+            domain: _,
+            clients,
+            calls,
+            one_way,
+            replied,
+            failed,
+            calls_in_progress,
+            delay_samples,
+            delay_total,
+        } = self;
+        *clients += other.clients;
+        *calls += other.calls;
+        *one_way += other.one_way;
+        *replied += other.replied;
+        for ((reason, sum), (of, count)) in failed.iter_mut().zip(other.failed) {
+            (*reason, *sum) = (of, *sum + count);
+        }
+        *calls_in_progress += other.calls_in_progress;
+        *delay_samples += other.delay_samples;
+        *delay_total += other.delay_total;
+    }
 }
 
 /// An object of other servers that proxies of this process call.

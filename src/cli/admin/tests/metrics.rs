@@ -27,6 +27,9 @@ fn the_metrics_keep_the_rules_of_the_format() {
         (format!("shardcast_verb_seconds_count{{{listener},verb=\"7\"}}"), 3.0),
         (format!("shardcast_calls_failed_total{{{listener},reason=\"overload\"}}"), 4.0),
         (format!("shardcast_calls_waiting{{{listener}}}"), 1.0),
+        ("shardcast_client_calls_total{domain=\"prices\"}".into(), 9.0),
+        ("shardcast_client_calls_failed_total{domain=\"prices\",reason=\"timed-out\"}".into(), 5.0),
+        ("shardcast_client_delay_seconds_total{domain=\"prices\"}".into(), 1.5),
         ("shardcast_proxy_calls_total{object=\"A.B.\\\"Obj\\\"\"}".into(), 7.0),
         ("shardcast_proxy_calls_failed_total{object=\"A.B.\\\"Obj\\\"\",reason=\"timed-out\"}".into(), 3.0),
         ("shardcast_proxy_endpoints{object=\"A.B.\\\"Obj\\\"\",state=\"usable\"}".into(), 2.0),
@@ -58,6 +61,9 @@ fn every_metric_of_a_shard_has_its_label() {
             "shardcast_config_",
             "shardcast_log_",
             "shardcast_proxy_",
+            "shardcast_client_calls_",
+            "shardcast_client_delay_",
+            "shardcast_clients",
         ];
         if !whole_process.iter().any(|prefix| name.starts_with(prefix)) {
             assert!(name.contains("{shard=\""), "{name}");

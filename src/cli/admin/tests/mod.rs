@@ -17,8 +17,8 @@ use std::{
 use shardcast::{
     ConnId, KickError,
     stats::{
-        CallStats, Connections, LatencyStats, ListenerStats, MemoryStats, ObjectStats, ShardStats,
-        TaskQueueStats, VerbStats,
+        CallStats, Connections, DomainStats, LatencyStats, ListenerStats, MemoryStats, ObjectStats,
+        ShardStats, TaskQueueStats, VerbStats,
     },
 };
 
@@ -71,6 +71,13 @@ impl Source for Fake {
         (object.object, object.calls, object.endpoints_usable) = ("A.B.\"Obj\"".into(), 7, 2);
         object.failed = vec![("timed-out", 3)];
         vec![object]
+    }
+
+    fn client_domains(&self) -> Vec<DomainStats> {
+        let mut domain = DomainStats::default();
+        (domain.domain, domain.calls, domain.delay_total) = ("prices".into(), 9, Duration::from_millis(1500));
+        domain.failed = [("exception", 4), ("timed-out", 5), ("lost", 6)];
+        vec![domain]
     }
 
     fn memory(&self) -> MemoryStats {

@@ -40,7 +40,7 @@ impl ThreadClient {
             let acted = self.act(state, now);
             state.send(now);
             let ended = self.follow_link(state, now);
-            state.report();
+            state.report(now);
             let resumed = state.resume(now);
             if !acted && !ended && !resumed {
                 break;
@@ -211,8 +211,8 @@ impl State {
     }
 
     /// Passes the events on.
-    fn report(&mut self) {
-        while let Some(event) = self.core.next() {
+    fn report(&mut self, now: Time) {
+        while let Some(event) = self.core.next(now) {
             self.pass_on(event);
         }
     }

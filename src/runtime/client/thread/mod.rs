@@ -127,7 +127,8 @@ impl ThreadClient {
         let caller = Caller::new(builder.config, now.as_nanos() ^ number << 32, now);
         let (on_push, on_event) = (builder.on_push, builder.on_event);
         let wants_pushes = on_push.is_some() && !builder.is_patient;
-        let core = Core::new(caller, builder.protocol, builder.endpoints, Arc::clone(&counters));
+        let counts = Arc::clone(&counters);
+        let core = Core::new(caller, builder.protocol, builder.endpoints, builder.handler_time, counts);
         let background = background::join()?;
         let client = Arc::new_cyclic(|client: &Weak<Self>| {
             let (quick, sinks) = match builder.is_quick {

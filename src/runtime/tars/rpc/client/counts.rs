@@ -94,7 +94,7 @@ impl Counts {
 }
 
 /// The sum of the counts of two clients.
-pub(super) const fn add(a: ClientStats, b: ClientStats) -> ClientStats {
+pub(super) fn add(a: ClientStats, b: ClientStats) -> ClientStats {
     ClientStats {
         calls: a.calls + b.calls,
         late_responses: a.late_responses + b.late_responses,
@@ -104,6 +104,8 @@ pub(super) const fn add(a: ClientStats, b: ClientStats) -> ClientStats {
         failed: a.failed + b.failed,
         timed_out: a.timed_out + b.timed_out,
         lost: a.lost + b.lost,
+        delay_samples: a.delay_samples + b.delay_samples,
+        delay_total: a.delay_total + b.delay_total,
         callbacks_waiting: a.callbacks_waiting + b.callbacks_waiting,
         pushes_dropped: a.pushes_dropped + b.pushes_dropped,
     }

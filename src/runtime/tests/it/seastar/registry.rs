@@ -1,10 +1,13 @@
 //! Handlers that come and go, and what a handler knows of its connection.
 
-use std::convert::Infallible;
+use std::{
+    convert::Infallible,
+    time::{Duration, Instant},
+};
 
 use shardcast::{
     client::CallError,
-    seastar::{CallOptions, ConnectionId, OneWay, Protocol, RpcError, Verb},
+    seastar::{CallOptions, Client, ClientConfig, ConnectionId, OneWay, Protocol, RpcError, Verb},
     task,
 };
 
@@ -53,7 +56,7 @@ fn a_client_counts_its_calls() {
     let server = serve(1, Protocol::default(), |registry| {
         registry.on(ECHO, async |_cx, number| Ok::<_, Infallible>(number));
         registry.on(WAIT, async |_cx, ()| {
-            task::sleep(std::time::Duration::from_secs(10)).await;
+            task::sleep(Duration::from_secs(10)).await;
             Ok::<_, Infallible>(())
         });
         registry.on_one_way(PING, async |_cx, _| {});
@@ -64,9 +67,43 @@ fn a_client_counts_its_calls() {
     }
     client.call_blocking(LIST, &()).unwrap_err();
     client.notify_blocking(PING, &1).unwrap();
-    let options = CallOptions::default().with(|it| it.timeout = Some(std::time::Duration::from_millis(5)));
+    let options = CallOptions::default().with(|it| it.timeout = Some(Duration::from_millis(5)));
     client.call_blocking_with(WAIT, &(), options).unwrap_err();
     let stats = client.stats();
     assert_eq!((stats.begun, stats.replied, stats.failed), (6, 3, 1));
     assert_eq!((stats.one_way, stats.timed_out, stats.lost, stats.calls), (1, 1, 0, 0));
+}
+
+/// A response says how long its handler took, if both ends have agreed on that.
+#[test]
+fn a_client_measures_how_long_its_calls_took_apart_from_their_handlers() {
+    const SLEEP: Duration = Duration::from_millis(50);
+    let server = serve(1, Protocol::default(), |registry| {
+        registry.on(WAIT, async |_cx, ()| {
+            task::sleep(SLEEP).await;
+            Ok::<_, Infallible>(())
+        });
+    });
+    let address = server.address("rpc").unwrap();
+    for (handler_durations, on_shard) in [(true, false), (true, true), (false, false)] {
+        let config = ClientConfig::default().with(|it| it.handler_durations = handler_durations);
+        let mut builder = Client::builder(address).config(config);
+        if on_shard {
+            builder = builder.on(&server.handle());
+        }
+        let client = builder.connect().unwrap();
+        smol::block_on(client.connected()).unwrap();
+        let begun = Instant::now();
+        assert_eq!(client.call_blocking(WAIT, &()), Ok(()));
+        let took = begun.elapsed();
+        // Its handler is not known.
+        client.call_blocking(LIST, &()).unwrap_err();
+        let stats = client.stats();
+        if handler_durations {
+            assert_eq!(stats.delay_samples, 1);
+            assert!(stats.delay_total <= took - SLEEP / 2, "{:?} of {took:?}", stats.delay_total);
+        } else {
+            assert_eq!((stats.delay_samples, stats.delay_total), (0, Duration::ZERO));
+        }
+    }
 }

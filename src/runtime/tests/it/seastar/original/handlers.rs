@@ -238,12 +238,15 @@ fn test_connection_id_format() {
 #[test]
 fn test_rpc_metric_domains() {
     let server = serve(2, Protocol::default(), echo);
-    let counts = [3, 2, 5].map(|count| {
-        let client = connect(&server);
+    let (address, handle) = (server.address("rpc").unwrap(), server.handle());
+    for (domain, count) in [("dom1", 3), ("dom2", 2), ("dom2", 5)] {
+        let client = Client::builder(address).domain(domain).report_to(&handle).connect().unwrap();
         for number in 0..count {
             assert_eq!(client.call_blocking(ECHO, &number), Ok(number));
         }
-        client.stats().begun
-    });
-    assert_eq!((counts[0], counts[1] + counts[2]), (3, 7));
+    }
+    let domains = handle.client_domains();
+    let counts: Vec<_> = domains.iter().map(|it| (&*it.domain, it.calls, it.replied)).collect();
+    assert_eq!(counts, [("dom1", 3, 3), ("dom2", 7, 7)]);
+    eventually(PATIENCE, || handle.client_domains().iter().all(|it| it.clients == 0));
 }

@@ -11,7 +11,7 @@
 //! | `test_max_absolute_timeout` | Time-outs are relative. |
 //! | `test_client_info` | A connection has one value of each type instead of values by name. |
 //! | `test_retrieve_missing_auxiliary_wait_handler`, `…_no_wait_handler` | What is missing is made, so the handler aborts the connection itself. |
-//! | `test_rpc_metric_domains` | Each client has counts of its own, and the negotiation is not counted. |
+//! | `test_rpc_metric_domains` | The negotiation is not counted. |
 //! | `test_lz4_compressor`, `test_lz4_fragmented_compressor` | A frame is in one piece when it is compressed. |
 //! | `test_rpc_stream_backpressure_across_shards` | As many messages as in a debug build of the original. There is no backlog of tasks to be measured: a sink waits for its window. |
 //!
