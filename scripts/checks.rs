@@ -65,6 +65,12 @@ pub(crate) fn sim_of_ci(root: &Path) -> Result<()> {
     sim(root, &["--seeds", "2000"])
 }
 
+/// Runs the simulation of streams, which is among the tests, with this number of seeds, in a fast build with assertions.
+pub(crate) fn streams(root: &Path, seeds: &str) -> Result<()> {
+    let line = "cargo test -q --profile sim -p shardcast-proto --test it -- seastar::teardown::every_stream";
+    succeed(command(root, line).env("SHARDCAST_STREAM_SEEDS", seeds))
+}
+
 const MIRI_RUNS: &[&str] = &[
     "cargo +nightly miri test -p shardcast-proto --lib",
     // The modules of os without system calls. A test with a system call stops Miri at once, so this list stays correct.

@@ -25,6 +25,8 @@ fn main() -> ExitCode {
         ["loom"] => checks::loom(&root()),
         ["miri"] => checks::miri(&root()),
         ["sim", words @ ..] => checks::sim(&root(), words),
+        ["streams"] => checks::streams(&root(), STREAM_SEEDS),
+        ["streams", "--seeds", seeds] => checks::streams(&root(), seeds),
         ["smoke"] => smoke::run(&root()),
         ["stress", arguments @ ..] => checks::stress(&root(), arguments),
         ["ci"] => ci::run(&root()),
@@ -65,6 +67,9 @@ fn succeed(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Fifty times as many as in the tests.
+const STREAM_SEEDS: &str = "100000";
+
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
@@ -73,6 +78,7 @@ usage: cargo xtask COMMAND
   loom     model-check the queues and the parking protocol
   miri     run the protocol cores and the pure parts of os under Miri, if it is installed
   sim      simulate hubs, scheduler, connections and mesh: [--seeds N] [--seed S] [--trace]
+  streams  simulate how streams of Seastar RPC end, with more seeds than the tests: [--seeds N]
   smoke    start the release binary, talk to it, stop it
   stress   let a real server survive scenarios that check themselves: --only NAME, --seed S, --short, --list
   ci       everything that .ci/run does, in order, up to the first failure

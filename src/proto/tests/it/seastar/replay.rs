@@ -28,10 +28,9 @@ const NOW: Time = Time::from_nanos(1_000_000_000);
 #[test]
 fn our_server_serves_every_recorded_client() {
     let mut frames = 0;
-    for recording in recordings() {
-        // There, a stream lives on another shard than its connection. Ours is moved, so it has another id.
+    for mut recording in recordings() {
         if recording.name == "59-stream-two-shards" {
-            continue;
+            move_streams(&mut recording);
         }
         for len in [1, 2, 3, 5, 8, 11, 13, 29, 61, usize::MAX] {
             frames += Server::new(&recording, len).replay(&recording);
@@ -49,6 +48,33 @@ fn our_client_uses_every_recorded_server() {
         }
     }
     assert!(frames > 1000, "{frames}");
+}
+
+/// In this recording, a stream lives on another shard than its parent. Ours live on that of the parent, so they get other
+/// ids: the next ones of that shard.
+fn move_streams(recording: &mut Recording) {
+    let [first, second] = [ConnectionId::new(1, 1), ConnectionId::new(2, 0)];
+    let moved = [(first, ConnectionId::new(2, 0)), (second, ConnectionId::new(3, 0))];
+    let new_of = |id| moved.iter().find(|(old, _)| *old == id).map(|(_, new)| *new);
+    let mut count = 0;
+    for bytes in recording.frames.iter_mut().filter_map(|frame| frame.bytes.as_mut()) {
+        if let Some((mut features, _)) = Features::decode(bytes, 1000).ok().flatten() {
+            if let Some(new) = features.connection_id.and_then(new_of) {
+                features.connection_id = Some(new);
+                bytes.clear();
+                features.encode(bytes);
+                count += 1;
+            }
+        } else if let Some((at, new)) = bytes.len().checked_sub(8).and_then(|at| {
+            // The last argument of a call.
+            let id = u64::from_le_bytes(bytes[at..].try_into().ok()?);
+            Some((at, new_of(ConnectionId(id))?))
+        }) {
+            bytes[at..].copy_from_slice(&new.0.to_le_bytes());
+            count += 1;
+        }
+    }
+    assert_eq!(count, 4, "each is answered once and named once");
 }
 
 /// What both ends have negotiated on each connection.

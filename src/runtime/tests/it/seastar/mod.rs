@@ -11,8 +11,10 @@ mod malformed;
 mod one_way;
 mod original;
 mod raw;
+mod raw_server;
 mod registry;
 mod relay;
+mod slow;
 mod streams;
 mod topics;
 

@@ -2,7 +2,7 @@
 
 use std::{
     io::{ErrorKind, Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{Shutdown, SocketAddr, TcpStream},
 };
 
 use shardcast::proto::seastar::{Features, Layout, RequestHead, split_response};
@@ -48,6 +48,11 @@ impl RawClient {
 
     pub(super) fn send_bytes(&mut self, bytes: &[u8]) {
         self.socket.write_all(bytes).expect("it is open");
+    }
+
+    /// Ends its direction.
+    pub(super) fn finish(&self) {
+        self.socket.shutdown(Shutdown::Write).expect("it is open");
     }
 
     /// Sends a request, and returns its id.
