@@ -3,12 +3,13 @@
 use std::convert::Infallible;
 
 use shardcast::{
-    Failure, Listener, Reply,
-    seastar::{Protocol, Registry, Verb},
+    Context, Failure, Listener, Reply,
+    seastar::{CallHead, Protocol, Registry, Sink, SinkRef, Source, StreamError, Verb},
     tars::{
         Current, Framed, FramedService, LengthPrefixed, Servant,
         rpc::{Adapter, AdapterOptions, Dispatcher, IncomingCall},
     },
+    task,
 };
 
 /// A packet is its own response. For Tars, the servant of the interface in `docs/echo.tars`.
@@ -49,18 +50,78 @@ pub fn seastar(listener: Listener, protocol: Protocol) -> Listener {
     listener.protocol(protocol, |_| {
         let registry = Registry::default();
         registry.on(VERB, |_cx, data| std::future::ready(Ok::<_, Infallible>(data)));
+        streams(&registry);
         registry.service()
     })
 }
 
+/// The verbs with streams of the service, in Seastar RPC.
+fn streams(registry: &Registry) {
+    registry.on(COUNT, async |_cx, mut source: Source<Vec<u8>>| {
+        let mut bytes = 0;
+        while let Some(text) = source.recv().await? {
+            bytes += text.len() as u64;
+        }
+        Ok::<_, StreamError>(bytes)
+    });
+    registry.on(FLOOD, async |cx: Context<CallHead>, (count, size, mut source): Flood| {
+        if size > FLOOD_SIZE_MAX {
+            return Err(format!("strings of {size} bytes are too long"));
+        }
+        let sink = source.make_sink::<Vec<u8>>().map_err(|error| error.to_string())?;
+        let reference = sink.reference();
+        // If it fails, its sink is dropped, and the client learns that.
+        task::spawn_for(cx.connection(), "flood", async move { _ = flood(sink, count, size).await });
+        let read = async move { while let Ok(Some(_)) = source.recv().await {} };
+        task::spawn_for(cx.connection(), "read", read);
+        Ok(reference)
+    });
+    registry.on(STREAM, async |cx: Context<CallHead>, source: Source<Vec<u8>>| {
+        let sink = source.make_sink()?;
+        let reference = sink.reference();
+        task::spawn_for(cx.connection(), "echo", async move { _ = echo(source, sink).await });
+        Ok::<_, StreamError>(reference)
+    });
+}
+
+async fn flood(mut sink: Sink<Vec<u8>>, count: u32, size: u32) -> Result<(), StreamError> {
+    let text = vec![b'x'; size as usize];
+    for _ in 0..count {
+        sink.send(&text).await?;
+    }
+    sink.finish().await
+}
+
+async fn echo(mut source: Source<Vec<u8>>, mut sink: Sink<Vec<u8>>) -> Result<(), StreamError> {
+    while let Some(text) = source.recv().await? {
+        sink.send(&text).await?;
+    }
+    sink.finish().await
+}
+
 /// The verb of the service, in Seastar RPC: it returns its string.
 pub const VERB: Verb<Vec<u8>, Vec<u8>> = Verb::new(1);
+
+/// It returns how many bytes the strings of a source have.
+pub const COUNT: Verb<Source<Vec<u8>>, u64> = Verb::new(9);
+
+/// It sends so many strings of this size, and reads its source to the end.
+pub const FLOOD: Verb<Flood, SinkRef<Vec<u8>>> = Verb::new(10);
+
+/// The arguments of [`FLOOD`]: how many strings, their size, and a source.
+pub type Flood = (u32, u32, Source<i32>);
+
+/// It returns the strings of a source on the same stream.
+pub const STREAM: Verb<Source<Vec<u8>>, SinkRef<Vec<u8>>> = Verb::new(16);
 
 /// The object of the service.
 pub const OBJECT: &str = "Shardcast.Echo.EchoObj";
 
 /// Its only function.
 pub const FUNCTION: &str = "echo";
+
+/// Longest string that [`FLOOD`] sends.
+const FLOOD_SIZE_MAX: u32 = 1 << 20;
 
 /// Tag and name of its parameter.
 const DATA: (u8, &str) = (1, "data");

@@ -21,4 +21,5 @@ pub mod links;
 pub mod process;
 pub mod report;
 pub mod seastar;
+mod streams;
 pub mod tars;

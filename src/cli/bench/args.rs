@@ -6,8 +6,8 @@ use std::{
     time::Duration,
 };
 
-use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
-use shardcast_load::report::condition::Conditions;
+use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand, ValueEnum};
+use shardcast_load::{generator::Direction, report::condition::Conditions};
 
 use crate::protocols::{Load, LoadKind, Registry, Via, add_values};
 
@@ -63,8 +63,29 @@ pub(crate) struct EchoArgs {
     /// Messages per second, on a schedule [default: 10000]
     #[arg(long, value_name = "R", value_parser = rate)]
     pub(crate) rate: Option<f64>,
+    /// Measure streams
+    #[arg(long, value_name = "DIR", hide = true, conflicts_with_all = ["depth", "rate", "closed"])]
+    pub(crate) stream: Option<StreamDirection>,
     #[command(flatten)]
     pub(crate) common: Common,
+}
+
+/// Where the messages of a stream go.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum StreamDirection {
+    ToServer,
+    ToClient,
+    Both,
+}
+
+impl From<StreamDirection> for Direction {
+    fn from(direction: StreamDirection) -> Self {
+        match direction {
+            StreamDirection::ToServer => Self::ToServer,
+            StreamDirection::ToClient => Self::ToClient,
+            StreamDirection::Both => Self::Both,
+        }
+    }
 }
 
 /// A [`BenchCommand`], which may also be written as the command of a protocol: that is `echo` with this protocol.
@@ -157,21 +178,31 @@ pub(crate) fn with_protocols(command: Command, registry: &Registry) -> Command {
     let command = command
         .mut_subcommand("push", |it| add_values(it, registry.loads(LoadKind::Push)))
         .mut_subcommand("echo", |it| add_values(it, registry.loads(LoadKind::Echo)));
-    registry
-        .loads(LoadKind::Echo)
-        .filter_map(|via| Some((registry.load_command(&via)?, via)))
-        .fold(command, |command, (name, via)| command.subcommand(echo_command(name, &via)))
+    registry.loads(LoadKind::Echo).filter_map(|via| Some((registry.load_command(&via)?, via))).fold(
+        command,
+        |command, (name, via)| {
+            let has_streams = registry.has_streams(&via);
+            command.subcommand(echo_command(name, &via, has_streams))
+        },
+    )
 }
 
 /// The command `name`, which is `echo` with this protocol.
-fn echo_command(name: &'static str, via: &Via<'_, Load>) -> Command {
+fn echo_command(name: &'static str, via: &Via<'_, Load>, has_streams: bool) -> Command {
     let examples = ECHO_EXAMPLES.replace("bench echo", &format!("bench {name}"));
     let address = via.default_address().map_or_else(|_| EXAMPLE_ADDRESS.to_owned(), |it| it.to_string());
+    let (what, example) = if has_streams {
+        let example = format!("\n  shardcast bench {name} --stream to-server --connections 1 --size 1000");
+        ("round trips, or streams,", example)
+    } else {
+        ("round trips", String::new())
+    };
     EchoArgs::augment_args(Command::new(name))
-        .about(format!("Measure round trips over {0}: as echo --via {0}", via.name))
-        .after_help(examples.replace(EXAMPLE_ADDRESS, &address))
+        .about(format!("Measure {what} over {0}: as echo --via {0}", via.name))
+        .after_help(examples.replace(EXAMPLE_ADDRESS, &address) + &example)
         .help_template(TEMPLATE)
         .mut_arg("via", |it| it.hide(true).value_parser([via.name]).default_value(via.name))
+        .mut_arg("stream", |it| it.hide(!has_streams))
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

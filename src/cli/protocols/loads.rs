@@ -9,7 +9,9 @@ pub(crate) struct Loads {
     pub(crate) echo: Option<Load>,
     /// Publications, which come to the subscribers of their topics.
     pub(crate) push: Option<Load>,
-    /// The name of a command of its own, which measures [`echo`](Self::echo) with it.
+    /// Streams of messages.
+    pub(crate) stream: Option<Load>,
+    /// The name of a command of its own, which measures [`echo`](Self::echo) and [`stream`](Self::stream) with it.
     pub(crate) command: Option<&'static str>,
 }
 
@@ -32,6 +34,8 @@ pub(crate) enum LoadKind {
     Echo,
     /// [`Loads::push`].
     Push,
+    /// [`Loads::stream`].
+    Stream,
 }
 
 impl Loads {
@@ -40,6 +44,7 @@ impl Loads {
         match kind {
             LoadKind::Echo => self.echo.as_ref(),
             LoadKind::Push => self.push.as_ref(),
+            LoadKind::Stream => self.stream.as_ref(),
         }
     }
 }

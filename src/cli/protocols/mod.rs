@@ -96,6 +96,11 @@ impl Registry {
         self.entries.iter().find(|entry| entry.via == via.name)?.loads.command
     }
 
+    /// Whether this protocol has streams to measure.
+    pub(crate) fn has_streams(&self, via: &Via<'_, Load>) -> bool {
+        self.loads(LoadKind::Stream).any(|it| it.name == via.name)
+    }
+
     fn vias<'a, T: 'a>(
         &'a self,
         part: impl Fn(&'a Entry) -> Option<&'a T>,

@@ -36,6 +36,7 @@ pub(super) fn entry() -> Entry {
         loads: Loads {
             echo: Some(Load { service: ECHO, run: generator::run_seastar }),
             push: None,
+            stream: Some(Load { service: ECHO, run: generator::run_seastar }),
             command: Some(NAME),
         },
     }
@@ -119,7 +120,7 @@ impl SeastarOptions {
 fn protocol() -> Protocol {
     Protocol {
         name: NAME,
-        doc: "Seastar RPC: calls by number, and streams. Its service `echo` has the verb 1, which returns its string.",
+        doc: "Seastar RPC: calls by number, and streams. Its service `echo` has the verb 1, which returns its string, and verbs with streams: 9 counts the bytes of strings, 10 sends strings, 16 returns them.",
         services: &[Service { name: ECHO, doc: "Returns the string of each call." }],
         heartbeats: false,
         default_listener: Some(DefaultListener { name: "seastar", port: 10000, pushes: false }),

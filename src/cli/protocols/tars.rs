@@ -36,6 +36,7 @@ pub(super) fn entry() -> Entry {
         loads: Loads {
             echo: Some(Load { service: ECHO, run: generator::run_tars }),
             push: Some(Load { service: ECHO, run: generator::run_tars }),
+            stream: None,
             command: Some(NAME),
         },
     }

@@ -31,6 +31,7 @@ pub(super) fn entry() -> Entry {
         loads: Loads {
             echo: Some(Load { service: ECHO, run: generator::run }),
             push: Some(Load { service: ECHO, run: generator::run }),
+            stream: None,
             command: None,
         },
     }

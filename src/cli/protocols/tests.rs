@@ -54,6 +54,7 @@ fn toy() -> Entry {
                 run: |plan, watch| generator::run_echo(plan, Lines::default(), watch),
             }),
             push: None,
+            stream: None,
             command: None,
         },
     }

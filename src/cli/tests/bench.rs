@@ -102,6 +102,29 @@ fn calls_over_tars_are_measured_by_both_names_of_the_command() {
 }
 
 #[test]
+fn streams_are_measured_in_each_direction() {
+    let exact = ["--assert", "lost=0,duplicated=0,reordered=0,corrupt=0,disconnected=0,rate>0"];
+    let command = ["bench", "seastar", "--connections", "3", "--time", "0.3", "--warm-up", "0.05"];
+    for direction in ["to-server", "to-client", "both"] {
+        for (size, shards) in [("36", "1"), ("100000", "2")] {
+            let load = ["--stream", direction, "--size", size, "--shards", shards, "--json"];
+            let arguments = [&command[..], &load, &exact].concat();
+            let output = shardcast(&arguments).assert().success().get_output().clone();
+            let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+            assert_eq!(report["test"]["kind"], format!("stream-{direction}"));
+            assert_eq!(report["sent"], report["received"]);
+            assert_eq!(report["latency"]["count"] != 0, direction == "both", "{report}");
+        }
+    }
+    let page = folder("streams").join("streams.html");
+    let html = ["--stream", "to-client", "--html", page.to_str().expect("a path of text")];
+    let output = shardcast(&[&command[..], &html].concat()).assert().success().get_output().clone();
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(text.contains("\nto the client ") && text.contains(" MB/s\n"), "{text}");
+    assert!(!text.contains("to the server") && !text.contains("latency"), "{text}");
+}
+
+#[test]
 fn every_subscriber_of_a_topic_receives_its_messages() {
     let published = |arguments: &[&str]| {
         let all = [&["bench", "push", "--time", "0.4", "--warm-up", "0.1", "--json"], arguments].concat();
@@ -163,6 +186,9 @@ fn impossible_measurements_and_unreadable_files_are_errors() {
         (vec!["echo", "--connect", "nowhere", "--time", "1"], 2, "expected HOST:PORT"),
         (vec!["echo", "--assert", "p99<fast"], 2, "invalid value `fast`: expected a number"),
         (vec!["echo", "--max", "--rate", "5"], 2, "cannot be used with"),
+        (vec!["seastar", "--stream", "both", "--rate", "5"], 2, "cannot be used with"),
+        (vec!["seastar", "--stream", "both", "--connect", &gone, "--time", "1"], 1, "cannot connect"),
+        (vec!["echo", "--stream", "both"], 1, "the protocol framed has no such load"),
         (vec!["compare", no_report, no_report], 1, "invalid report "),
         (vec!["compare", "no-such-file.json", no_report], 1, "cannot read no-such-file.json"),
     ] {

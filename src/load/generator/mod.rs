@@ -13,7 +13,7 @@
 //! possible on each message themselves. Their frames carry a number and one time, all other bytes are compared,
 //! and only latency is recorded.
 //!
-//! It is deliberately not a client: it implements as little of a protocol as it needs ([`Framing`](crate::framing::Framing)), and never
+//! It is deliberately not a client, except for [streams](Load::Stream): it implements as little of a protocol as it needs ([`Framing`](crate::framing::Framing)), and never
 //! reconnects.
 
 mod calls;
@@ -28,6 +28,7 @@ mod push;
 mod recorder;
 mod schedule;
 mod sequence;
+pub(crate) mod shards;
 mod stamper;
 mod threads;
 mod work;
@@ -93,6 +94,19 @@ pub enum Load {
     Fanout,
     /// Each thread sends the next message when it has the response to the last one.
     Calls(Caller),
+    /// Each connection has a stream, on which messages go as fast as both ends permit.
+    Stream(Direction),
+}
+
+/// Where the messages of a stream go.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Direction {
+    /// To the server, which counts them.
+    ToServer,
+    /// To the client.
+    ToClient,
+    /// To the server, which returns them on the same stream.
+    Both,
 }
 
 /// How a thread waits for the response to a call.
@@ -117,6 +131,9 @@ impl Load {
             Self::Push { topics } => ("push", topics),
             Self::Fanout => ("fanout", 0),
             Self::Calls(_) => ("calls", 0),
+            Self::Stream(Direction::ToServer) => ("stream-to-server", 0),
+            Self::Stream(Direction::ToClient) => ("stream-to-client", 0),
+            Self::Stream(Direction::Both) => ("stream-both", 0),
         }
     }
 

@@ -133,6 +133,24 @@ impl Recorder {
         }
     }
 
+    /// Messages left, or were received, at about this time.
+    pub fn count(&mut self, now: u64, sent: u64, received: u64) {
+        if let Some(at) = self.window.interval_of(now) {
+            self.intervals[at].sent += sent;
+            self.intervals[at].received += received;
+        }
+    }
+
+    /// The latency of a message that is [counted](Self::count) with others.
+    pub fn sample(&mut self, sent: u64, received: u64) {
+        if let Some(at) = self.window.interval_of(sent) {
+            let latency = received.saturating_sub(sent);
+            self.latency.saturating_record(latency);
+            self.service.saturating_record(latency);
+            self.intervals[at].latency.saturating_record(latency);
+        }
+    }
+
     /// Adds what another thread measured in the same window.
     pub fn merge(&mut self, other: &Self) {
         let added = [
@@ -176,6 +194,17 @@ mod tests {
         assert_eq!(in_intervals(|it| it.sent), [2, 2, 0, 0]);
         assert_eq!(in_intervals(|it| it.received), [2, 2, 0, 0]);
         assert_eq!((recorder.latency.max(), recorder.service.max()), (10, 9));
+    }
+
+    #[test]
+    fn messages_are_counted_in_the_window_and_some_have_a_latency() {
+        let mut recorder = Recorder::new(Window { begin: 1000, end: 2000, interval: 1000 });
+        for now in [999, 1000, 1999, 2000] {
+            recorder.count(now, 10, 20);
+            recorder.sample(now, now + 5);
+        }
+        assert_eq!((recorder.intervals[0].sent, recorder.intervals[0].received), (20, 40));
+        assert_eq!((recorder.latency.len(), recorder.latency.max(), recorder.service.len()), (2, 5, 2));
     }
 
     #[test]

@@ -26,6 +26,7 @@ use crate::{
     frame::Framed,
     framing::Framing,
     seastar::SeastarCalls,
+    streams,
     tars::{TarsCalls, TarsTopics},
 };
 
@@ -51,12 +52,18 @@ pub fn run_tars(plan: &Plan, watch: Watch<'_>) -> Result<Measured> {
     }
 }
 
-/// As [`run`], for [`Load::Echo`] over Seastar RPC.
+/// As [`run`], for [`Load::Echo`] and [`Load::Stream`] over Seastar RPC.
 ///
 /// # Errors
 /// As for [`run`], or the plan has another load.
 pub fn run_seastar(plan: &Plan, watch: Watch<'_>) -> Result<Measured> {
-    run_echo(plan, SeastarCalls, watch)
+    match plan.load {
+        Load::Stream(direction) => {
+            check_size::<SeastarCalls>(plan)?;
+            streams::run(plan, direction, watch)
+        }
+        _ => run_echo(plan, SeastarCalls, watch),
+    }
 }
 
 /// As [`run`], for [`Load::Echo`] over any protocol.
@@ -93,8 +100,8 @@ pub fn run_push<F: Framing, W: Wire + Clone + Sync>(
 /// As for [`run`], or the number of connections differs from the plan's, or the load is calls, which connect
 /// themselves.
 pub fn run_over(plan: &Plan, sockets: Sockets, watch: Watch<'_>) -> Result<Measured> {
-    if matches!(plan.load, Load::Calls(_)) {
-        return Err("calls open their own connections".into());
+    if matches!(plan.load, Load::Calls(_) | Load::Stream(_)) {
+        return Err("calls and streams open their own connections".into());
     }
     let publishers = plan.load.publishers() * plan.threads.len();
     if (sockets.connections.len(), sockets.publishers.len()) != (plan.connections, publishers) {
@@ -131,6 +138,7 @@ fn run_framed(plan: &Plan, sockets: OfThreads, watch: Watch<'_>) -> Result<Measu
         Load::PlainEcho => run_threads(plan, &PlainEcho, sockets, watch),
         Load::Fanout => run_threads(plan, &FanoutOnce, sockets, watch),
         Load::Calls(caller) => run_threads(plan, &CallsBy(caller), sockets, watch),
+        Load::Stream(_) => Err("this protocol has no streams".into()),
     }
 }
 
@@ -214,7 +222,7 @@ fn check_size<F: Framing>(plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-fn share(plan: &Plan, number: usize) -> Share {
+pub(super) fn share(plan: &Plan, number: usize) -> Share {
     let of = plan.threads.len();
     let bound = |number| number * plan.connections / of;
     let first = bound(number);
@@ -225,7 +233,7 @@ fn share(plan: &Plan, number: usize) -> Share {
 fn schedule(plan: &Plan, shared: &Shared, share: Share, begin: u64) -> Option<Schedule> {
     let rate = plan.loop_kind.rate()?;
     let part = match plan.load {
-        Load::Echo | Load::PlainEcho | Load::Fanout | Load::Calls(_) => {
+        Load::Echo | Load::PlainEcho | Load::Fanout | Load::Calls(_) | Load::Stream(_) => {
             share.connections as f64 / plan.connections as f64
         }
         Load::Push { topics } => share.topics(shared).count() as f64 / topics as f64,
@@ -234,7 +242,7 @@ fn schedule(plan: &Plan, shared: &Shared, share: Share, begin: u64) -> Option<Sc
     (part > 0.0).then(|| Schedule::new(begin, rate * part, sender))
 }
 
-fn window(plan: &Plan, begin: u64) -> Window {
+pub(super) fn window(plan: &Plan, begin: u64) -> Window {
     let begin = begin + nanos(plan.warm_up);
     let time = nanos(plan.time).max(1);
     if plan.load.is_plain() {
@@ -245,7 +253,13 @@ fn window(plan: &Plan, begin: u64) -> Window {
 }
 
 /// Reads the CPU times at the ends of the intervals, and reports the progress to `watch`.
-fn observe(plan: &Plan, live: &[ThreadLive], begin: u64, window: Window, watch: Watch<'_>) -> Vec<CpuShare> {
+pub(super) fn observe(
+    plan: &Plan,
+    live: &[ThreadLive],
+    begin: u64,
+    window: Window,
+    watch: Watch<'_>,
+) -> Vec<CpuShare> {
     let total = plan.warm_up + plan.time;
     let mut report = || {
         let elapsed = Duration::from_nanos(clock::now_nanos().saturating_sub(begin)).min(total);
@@ -306,7 +320,7 @@ fn nanos(duration: Duration) -> u64 {
 const ACCEPT_TIME: Duration = Duration::from_millis(200);
 
 /// The time in which all threads learn when to begin.
-const START_IN_NANOS: u64 = 5_000_000;
+pub(super) const START_IN_NANOS: u64 = 5_000_000;
 
 /// A hundred intervals are enough for a plot, and for the statistics of a comparison.
 const INTERVAL_NANOS_MIN: u64 = 10_000_000;

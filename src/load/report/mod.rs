@@ -58,7 +58,7 @@ pub const FORMAT: &str = "shardcast-bench-1";
 /// What was run.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Test {
-    /// `echo` or `push`.
+    /// `echo`, `push`, `stream-to-server`, `stream-to-client` or `stream-both`.
     pub kind: String,
     /// The name of the protocol; empty in results of a version that had only one.
     #[serde(default)]
@@ -239,6 +239,11 @@ impl Test {
     /// What happens to a message at both ends.
     pub fn verbs(&self) -> [&'static str; 2] {
         if self.kind == "push" { ["published", "delivered"] } else { ["sent", "received"] }
+    }
+
+    /// Whether messages went over streams.
+    pub fn is_stream(&self) -> bool {
+        self.kind.starts_with("stream-")
     }
 
     /// Whether the schedule decided when messages left.

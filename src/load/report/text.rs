@@ -9,26 +9,11 @@ pub(super) fn render(report: &Report) -> String {
     let mut out = title(&report.test) + "\n";
     // Writing to a string cannot fail.
     let _ = writeln!(out, "{}\n", places(report));
-    let [latency, service] = if report.test.is_open() {
-        ["from the intended time", "from the sending"]
-    } else {
-        ["from the sending", "from the sending"]
-    };
-    let _ = writeln!(out, "{:<10}{:>14}{:>14}", "", "latency", "service");
-    for ((name, of_latency), (_, of_service)) in report.latency.rows().into_iter().zip(report.service.rows())
-    {
-        let _ = writeln!(out, "  {name:<8}{:>14}{:>14}", time(of_latency), time(of_service));
+    // Streams in one direction have no latency.
+    if !report.test.is_stream() || report.latency.count > 0 {
+        out += &latencies(report);
     }
-    let _ = writeln!(out, "  latency counts {latency}, service {service}\n");
-    let requested =
-        report.test.rate.map_or_else(String::new, |rate| format!(" of {} requested", count(rate)));
-    let [sent, received] = report.test.verbs();
-    let _ = writeln!(
-        out,
-        "{sent} {}/s{requested}, {received} {}/s",
-        count(report.rate.sent_per_s),
-        count(report.rate.received_per_s)
-    );
+    out += &rates(report);
     let _ = writeln!(out, "{}", totals(report));
     let _ = writeln!(out, "{}", generator(report));
     let _ = writeln!(out, "{}", cpu(report));
@@ -41,16 +26,65 @@ pub(super) fn render(report: &Report) -> String {
     out
 }
 
+fn latencies(report: &Report) -> String {
+    let mut out = String::new();
+    let [latency, service] = if report.test.is_open() {
+        ["from the intended time", "from the sending"]
+    } else {
+        ["from the sending", "from the sending"]
+    };
+    let _ = writeln!(out, "{:<10}{:>14}{:>14}", "", "latency", "service");
+    for ((name, of_latency), (_, of_service)) in report.latency.rows().into_iter().zip(report.service.rows())
+    {
+        let _ = writeln!(out, "  {name:<8}{:>14}{:>14}", time(of_latency), time(of_service));
+    }
+    let _ = writeln!(out, "  latency counts {latency}, service {service}\n");
+    out
+}
+
+fn rates(report: &Report) -> String {
+    if report.test.is_stream() {
+        return stream_rates(report);
+    }
+    let requested =
+        report.test.rate.map_or_else(String::new, |rate| format!(" of {} requested", count(rate)));
+    let [sent, received] = report.test.verbs();
+    format!(
+        "{sent} {}/s{requested}, {received} {}/s\n",
+        count(report.rate.sent_per_s),
+        count(report.rate.received_per_s)
+    )
+}
+
+/// A line for each direction.
+fn stream_rates(report: &Report) -> String {
+    let line = |to: &str, per_s: f64| {
+        let megabytes = per_s * report.test.size as f64 / 1e6;
+        format!("to the {to} {}/s, {:.*} MB/s\n", count(per_s), digits(megabytes), megabytes)
+    };
+    let to_server = line("server", report.rate.sent_per_s);
+    let to_client = line("client", report.rate.received_per_s);
+    match report.test.kind.as_str() {
+        "stream-to-server" => to_server,
+        "stream-to-client" => to_client,
+        _ => to_server + &to_client,
+    }
+}
+
 /// What was run, in one line.
 pub(super) fn title(test: &Test) -> String {
     let connections = plural(test.connections, "connection");
     let what = match test.kind.as_str() {
         "push" => format!("push: {} to {connections}", plural(test.topics, "topic")),
+        "stream-to-server" => format!("stream to the server: {connections}"),
+        "stream-to-client" => format!("stream to the client: {connections}"),
+        "stream-both" => format!("stream in both directions: {connections}"),
         _ => format!("echo: {connections}, depth {}", test.depth),
     };
     let rate = match (test.is_open(), test.rate) {
         (true, rate) => format!("open loop at {}/s", count(rate.unwrap_or_default())),
         (false, Some(rate)) => format!("closed loop at {}/s or less", count(rate)),
+        (false, None) if test.is_stream() => "as fast as it goes".to_owned(),
         (false, None) => "closed loop, as fast as it goes".to_owned(),
     };
     format!("{what}, {rate}, {} bytes, {} s", test.size, test.time_s)
@@ -93,7 +127,8 @@ fn generator(report: &Report) -> String {
     let pacing = &report.pacing;
     let busy = report.cpu.generator_busy * 100.0;
     if pacing.count == 0 {
-        return format!("generator: busy {busy:.0} % of the time; a closed loop has no pacing");
+        let loop_kind = if report.test.is_stream() { "stream" } else { "closed loop" };
+        return format!("generator: busy {busy:.0} % of the time; a {loop_kind} has no pacing");
     }
     format!(
         "pacing error: p50 {}, p99 {}, max {}; generator busy {busy:.0} % of the time",

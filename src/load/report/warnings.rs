@@ -38,7 +38,9 @@ fn lost(report: &Report, warnings: &mut Vec<String>) {
     if totals.disconnected > 0 {
         warnings.push(format!("{} connections ended early", totals.disconnected));
     }
-    if report.latency.count == 0 {
+    let is_silent =
+        if report.test.is_stream() { report.rate.received_per_s == 0.0 } else { report.latency.count == 0 };
+    if is_silent {
         warnings.push("no message was received in the measured time".to_owned());
     }
 }
