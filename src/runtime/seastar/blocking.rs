@@ -1,7 +1,7 @@
 //! Sinks and sources of ordinary threads.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     fmt,
     marker::PhantomData,
     net::SocketAddr,
@@ -254,8 +254,7 @@ impl<T> Drop for BlockingSource<T> {
 impl<'de, T> Decode<'de> for BlockingSource<T> {
     fn decode(r: &mut Reader<'de>) -> Result<Self, DecodeError> {
         let id = ConnectionId::decode(r)?;
-        let opened = scope::client().and_then(|client| lock(&OPENED).get(&(client, id)).cloned());
-        let Some(link) = opened else {
+        let Some(link) = scope::client().and_then(|client| claim(client, id)) else {
             let why = "the id of a stream that this client has not opened for ordinary threads";
             return Err(r.error(DecodeErrorKind::Custom(why)));
         };
@@ -275,6 +274,11 @@ impl Link {
             self.connection.wait(until, is_ready);
         }
         if is_ready() { Ok(()) } else { Err(StreamError::TimedOut) }
+    }
+
+    /// Whether its connection has ended.
+    fn has_ended(&self) -> bool {
+        self.stream.with(|stream| stream.is_open()).is_err()
     }
 
     fn flush(&self) -> Result<(), StreamError> {
@@ -335,7 +339,7 @@ pub(super) fn open<T: Encode + ?Sized>(
         return Err(OpenError::Refused);
     }
     lock(&OPENED).insert((client, id), Arc::clone(&link));
-    if link.stream.with(|stream| stream.is_open()).is_err() {
+    if link.has_ended() {
         // It has ended before it was there.
         ended(client, &link.stream);
     }
@@ -365,6 +369,16 @@ struct Unpark(Thread);
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
         self.0.unpark();
+    }
+}
+
+/// The stream with this id, for a source.
+fn claim(client: u64, id: ConnectionId) -> Option<Arc<Link>> {
+    match lock(&OPENED).entry((client, id)) {
+        // It was kept for this source.
+        Entry::Occupied(entry) if entry.get().has_ended() => Some(entry.remove()),
+        Entry::Occupied(entry) => Some(Arc::clone(entry.get())),
+        Entry::Vacant(_) => None,
     }
 }
 
@@ -446,3 +460,6 @@ const OPENED_MAX: usize = 10_000;
 const USE_ASYNC: &str = "use `open_sink`, `Sink` and `Source` there";
 
 static LIMITS: Limits = made_limits(BOUNDS);
+
+#[cfg(test)]
+mod tests;

@@ -245,6 +245,11 @@ impl Client {
         self.0.shared.negotiated.connection_id()
     }
 
+    #[cfg(test)]
+    pub(super) fn number(&self) -> u64 {
+        self.0.shared.number
+    }
+
     /// What the client counts: of its calls, not of its streams.
     ///
     /// # Examples

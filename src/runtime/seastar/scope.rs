@@ -1,6 +1,10 @@
 //! Which connection a value is decoded for: sources find their stream by it.
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, hash_map::Entry},
+    rc::Rc,
+};
 
 use shardcast_proto::seastar::{
     ConnectionId,
@@ -55,7 +59,12 @@ pub(super) fn claim(id: ConnectionId) -> Result<Rc<Link>, &'static str> {
             Ok(Link::accepted(stream, conn))
         }
         Some(Scope::Client(client)) => {
-            let link = OPENED.with_borrow(|opened| opened.get(&(client, id)).cloned());
+            let link = OPENED.with_borrow_mut(|opened| match opened.entry((client, id)) {
+                // It was kept for this source.
+                Entry::Occupied(entry) if entry.get().has_ended() => Some(entry.remove()),
+                Entry::Occupied(entry) => Some(Rc::clone(entry.get())),
+                Entry::Vacant(_) => None,
+            });
             link.ok_or("the id of a stream that this client has not opened")
         }
     }
@@ -78,6 +87,12 @@ pub(super) fn ended(client: u64, stream: &Rc<RefCell<Stream>>) {
             opened.remove(&key);
         }
     });
+}
+
+/// Number of streams that are kept for this client.
+#[cfg(test)]
+pub(super) fn opened_count(client: u64) -> usize {
+    OPENED.with_borrow(|opened| opened.keys().filter(|(owner, _)| *owner == client).count())
 }
 
 /// The connection of this client has ended: returns its streams, which no response can name any more.

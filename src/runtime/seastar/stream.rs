@@ -51,6 +51,11 @@ impl Link {
         Rc::ptr_eq(&self.stream, stream)
     }
 
+    /// Whether its connection has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.stream.borrow().is_open().is_err()
+    }
+
     /// The connection is asked for what has changed, later in this turn.
     #[inline]
     fn changed(&self) {

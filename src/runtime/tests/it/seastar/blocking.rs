@@ -16,7 +16,7 @@ use shardcast::{
     task,
 };
 
-use super::{connect, run, serve};
+use super::{run, serve};
 
 const SUM: Verb<(i32, Source<i32>), i64> = Verb::new(4);
 const TO_SUM: Verb<(i32, SinkRef<i32>), i64> = Verb::new(4);
@@ -102,6 +102,12 @@ fn server(protocol: Protocol) -> (Server, mpsc::Receiver<StreamError>) {
     (server, has_ended)
 }
 
+/// A client that is patient: what these tests show does not depend on the time.
+fn connect(server: &Server) -> Client {
+    let builder = Client::builder(server.address("rpc").unwrap());
+    builder.timeout(Duration::from_secs(60)).connect().unwrap()
+}
+
 fn plain() -> Server {
     server(Protocol::default()).0
 }
@@ -170,7 +176,7 @@ fn one_thread_sends_while_another_one_receives() {
     let mut sink = client.open_sink_blocking().unwrap();
     let source = client.call_blocking(TO_ECHO, &sink.reference()).unwrap();
     let sender = thread::spawn(move || {
-        for number in 0..20_000 {
+        for number in 0..5000 {
             sink.send(&number.to_string()).unwrap();
         }
         // More than all buffers.
@@ -181,9 +187,9 @@ fn one_thread_sends_while_another_one_receives() {
     });
     let texts: Vec<String> = source.map(Result::unwrap).collect();
     sender.join().unwrap().unwrap();
-    assert_eq!(texts.len(), 20_100);
-    assert!((0..20_000).all(|number| texts[number] == number.to_string()));
-    assert!(texts[20_000..].iter().all(|text| text.len() == 100_000));
+    assert_eq!(texts.len(), 5100);
+    assert!((0..5000).all(|number| texts[number] == number.to_string()));
+    assert!(texts[5000..].iter().all(|text| text.len() == 100_000));
 }
 
 #[test]
@@ -278,7 +284,7 @@ fn a_full_window_holds_back_the_sink_until_the_peer_reads() {
     }
     // More than the buffers of the kernel may still grow by.
     let sender = thread::spawn(move || {
-        for _ in 0..5000 {
+        for _ in 0..2000 {
             sink.send(&text)?;
         }
         sink.finish()
