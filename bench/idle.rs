@@ -35,6 +35,16 @@ impl FromStr for Spin {
     }
 }
 
+impl From<Spin> for shardcast::Spin {
+    fn from(spin: Spin) -> Self {
+        match spin {
+            Spin::Always => Self::Always,
+            Spin::For(Duration::ZERO) => Self::Never,
+            Spin::For(limit) => Self::Adaptive(limit),
+        }
+    }
+}
+
 impl fmt::Display for Spin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

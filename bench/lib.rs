@@ -13,6 +13,7 @@
 //! | [`flood`] | what a flood of one connection does to the publications of others |
 //! | [`queues`] | how task queues divide a shard, and what they do to an echo |
 //! | [`scale`] | how throughput grows with shards |
+//! | [`seastar`] | calls and streams of Seastar RPC |
 //! | [`runner`] | servers and load generators as processes |
 //!
 //! Nothing here is meant for servers: a broken peer ends a benchmark, and queues have no bounds.
@@ -28,6 +29,7 @@ pub mod outcome;
 pub mod queues;
 pub mod runner;
 pub mod scale;
+pub mod seastar;
 pub mod silent;
 pub mod topics;
 

@@ -112,7 +112,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let config = ServerConfig::default().with(|it| {
         it.shards = ShardCount::Exactly(1);
         it.cpus = CpuChoice::List(vec![args.cpu]);
-        it.spin = spin(args.spin);
+        it.spin = args.spin.into();
         it.receive_buffers = args.buffers;
         it.receive_buffer_bytes = args.buffer_bytes;
         it.listener_limits.idle_timeout = Duration::ZERO;
@@ -121,14 +121,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     ready(server.address(NAME)?);
     loop {
         std::thread::park();
-    }
-}
-
-const fn spin(spin: Spin) -> shardcast::Spin {
-    match spin {
-        Spin::Always => shardcast::Spin::Always,
-        Spin::For(Duration::ZERO) => shardcast::Spin::Never,
-        Spin::For(limit) => shardcast::Spin::Adaptive(limit),
     }
 }
 
