@@ -1,4 +1,7 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque, hash_map::Entry},
+    hash::{BuildHasherDefault, Hash, Hasher},
+};
 
 use crate::Time;
 
@@ -30,17 +33,69 @@ use crate::Time;
 /// assert!(calls.contains(&3));
 /// ```
 //
-// Invariant: `deadlines` holds `(deadline, id)` of each entry of `by_id`, and nothing else.
+// Invariant: `deadlines` holds `(deadline, id)` of each entry of `by_id`.
 #[derive(Clone, Debug)]
 pub struct CallTable<I, T> {
-    by_id: BTreeMap<I, (Time, T)>,
-    deadlines: BTreeSet<(Time, I)>,
+    by_id: HashMap<I, (Time, T), BuildHasherDefault<Quick>>,
+    deadlines: Deadlines<I>,
+}
+
+/// Deadlines in their order. Mostly they come in this order, since calls have the same time-out.
+//
+// Invariants: `in_order` is sorted, and its first entry is that of a call. Others of it may be of calls that have ended.
+// `others` holds only entries of calls.
+#[derive(Clone, Debug)]
+struct Deadlines<I> {
+    in_order: VecDeque<(Time, I)>,
+    others: BTreeSet<(Time, I)>,
+}
+
+impl<I> Deadlines<I> {
+    const fn new() -> Self {
+        Self { in_order: VecDeque::new(), others: BTreeSet::new() }
+    }
+
+    fn clear(&mut self) {
+        self.in_order.clear();
+        self.others.clear();
+    }
+}
+
+impl<I: Clone + Ord> Deadlines<I> {
+    fn first(&self) -> Option<&(Time, I)> {
+        match (self.in_order.front(), self.others.first()) {
+            (Some(first), Some(other)) => Some(first.min(other)),
+            (first, other) => first.or(other),
+        }
+    }
+
+    fn insert(&mut self, entry: (Time, I)) {
+        if self.in_order.back().is_none_or(|last| *last < entry) {
+            self.in_order.push_back(entry);
+        } else if self.in_order.binary_search(&entry).is_err() {
+            self.others.insert(entry);
+        }
+    }
+
+    /// Removes the entry of a call that has ended. `is_live` tells whether an entry is that of a call.
+    fn remove(&mut self, entry: &(Time, I), live: usize, is_live: impl Fn(&(Time, I)) -> bool) {
+        if !self.others.is_empty() {
+            self.others.remove(entry);
+        }
+        if self.in_order.pop_front_if(|first| first == entry).is_some() {
+            while self.in_order.pop_front_if(|first| !is_live(first)).is_some() {}
+        }
+        // A slow call at the front may be followed by any number of others that have ended.
+        if self.in_order.len() > 2 * live + ENDED_MIN {
+            self.in_order.retain(is_live);
+        }
+    }
 }
 
 impl<I, T> CallTable<I, T> {
     /// Creates an empty table.
     pub const fn new() -> Self {
-        Self { by_id: BTreeMap::new(), deadlines: BTreeSet::new() }
+        Self { by_id: HashMap::with_hasher(BuildHasherDefault::new()), deadlines: Deadlines::new() }
     }
 
     /// Number of calls in flight.
@@ -54,7 +109,7 @@ impl<I, T> CallTable<I, T> {
     }
 }
 
-impl<I: Clone + Ord, T> CallTable<I, T> {
+impl<I: Clone + Hash + Ord, T> CallTable<I, T> {
     /// The deadline that passes first.
     pub fn next_deadline(&self) -> Option<Time> {
         self.deadlines.first().map(|(deadline, _)| *deadline)
@@ -62,7 +117,9 @@ impl<I: Clone + Ord, T> CallTable<I, T> {
 
     /// All of them, by id.
     pub fn iter(&self) -> impl Iterator<Item = (&I, &T)> {
-        self.by_id.iter().map(|(id, (_, call))| (id, call))
+        let mut calls: Vec<_> = self.by_id.iter().map(|(id, (_, call))| (id, call)).collect();
+        calls.sort_unstable_by_key(|(id, _)| *id);
+        calls.into_iter()
     }
 
     /// Whether a call with this id is in flight.
@@ -82,19 +139,48 @@ impl<I: Clone + Ord, T> CallTable<I, T> {
 
     /// Adds a call. A call with the same id is replaced, and returned.
     pub fn insert(&mut self, id: I, call: T, deadline: Time) -> Option<T> {
-        let before = self.by_id.insert(id.clone(), (deadline, call)).map(|(deadline, before)| {
-            self.deadlines.remove(&(deadline, id.clone()));
+        let before = self.by_id.insert(id.clone(), (deadline, call));
+        // First this one: it is the same entry, if the deadline is the same.
+        self.deadlines.insert((deadline, id.clone()));
+        before.map(|(before_deadline, before)| {
+            if before_deadline != deadline {
+                self.forget(&(before_deadline, id));
+            }
             before
-        });
-        self.deadlines.insert((deadline, id));
-        before
+        })
+    }
+
+    /// Adds a call, unless one with this id is in flight; false then.
+    pub(super) fn try_insert(&mut self, id: I, call: T, deadline: Time) -> bool {
+        match self.by_id.entry(id.clone()) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert((deadline, call));
+                self.deadlines.insert((deadline, id));
+                true
+            }
+        }
+    }
+
+    /// Removes the call with this id if it is one that `picks` selects.
+    pub(super) fn remove_if(&mut self, id: &I, picks: impl FnOnce(&T) -> bool) -> Option<T> {
+        if !picks(&self.by_id.get(id)?.1) {
+            return None;
+        }
+        self.remove(id)
     }
 
     /// Removes a call that has its response.
     pub fn remove(&mut self, id: &I) -> Option<T> {
         let (id, (deadline, call)) = self.by_id.remove_entry(id)?;
-        self.deadlines.remove(&(deadline, id));
+        self.forget(&(deadline, id));
         Some(call)
+    }
+
+    /// The entry is not that of a call any more.
+    fn forget(&mut self, entry: &(Time, I)) {
+        let is_live = |(deadline, id): &(Time, I)| self.by_id.get(id).is_some_and(|it| it.0 == *deadline);
+        self.deadlines.remove(entry, self.by_id.len(), is_live);
     }
 
     /// Removes the call whose deadline passed first, if any has by `now`. Equal deadlines pass in the order of ids.
@@ -112,11 +198,13 @@ impl<I: Clone + Ord, T> CallTable<I, T> {
 
     /// Removes the calls that `picks` selects, and returns them in the order of their ids.
     pub fn drain_where(&mut self, mut picks: impl FnMut(&T) -> bool) -> Vec<(I, T)> {
-        let picked = self.by_id.extract_if(.., |_, (_, call)| picks(call));
-        let picked: Vec<_> = picked.map(|(id, (deadline, call))| (deadline, id, call)).collect();
-        let take = |(deadline, id, call): (Time, I, T)| {
-            self.deadlines.remove(&(deadline, id.clone()));
-            (id, call)
+        let picked = self.by_id.extract_if(|_, (_, call)| picks(call));
+        let mut picked: Vec<_> = picked.map(|(id, (deadline, call))| (id, deadline, call)).collect();
+        picked.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        let take = |(id, deadline, call): (I, Time, T)| {
+            let entry = (deadline, id);
+            self.forget(&entry);
+            (entry.1, call)
         };
         picked.into_iter().map(take).collect()
     }
@@ -124,7 +212,36 @@ impl<I: Clone + Ord, T> CallTable<I, T> {
     /// Removes all calls, and returns them in the order of their ids.
     pub fn drain(&mut self) -> impl Iterator<Item = (I, T)> + use<I, T> {
         self.deadlines.clear();
-        std::mem::take(&mut self.by_id).into_iter().map(|(id, (_, call))| (id, call))
+        let mut calls: Vec<_> = self.by_id.drain().map(|(id, (_, call))| (id, call)).collect();
+        calls.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        calls.into_iter()
+    }
+}
+
+/// A quick hash: ids are chosen by this program, not by peers.
+#[derive(Clone, Debug, Default)]
+struct Quick(u64);
+
+impl Hasher for Quick {
+    #[inline]
+    fn finish(&self) -> u64 {
+        // The map takes bits from both ends.
+        self.0.rotate_left(32)
+    }
+
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64((*byte).into()));
+    }
+
+    #[inline]
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0.rotate_left(5) ^ number).wrapping_mul(GOLDEN);
+    }
+
+    #[inline]
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(number.into());
     }
 }
 
@@ -133,6 +250,12 @@ impl<I, T> Default for CallTable<I, T> {
         Self::new()
     }
 }
+
+/// 2^64 divided by the golden ratio.
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// So many entries of calls that have ended are kept in any case.
+const ENDED_MIN: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -172,6 +295,19 @@ mod tests {
         calls.insert(1, 'c', at(10));
         calls.clear();
         assert_eq!((calls.len(), calls.next_deadline()), (0, None));
+    }
+
+    #[test]
+    fn a_slow_call_keeps_no_entries_of_others_that_have_ended() {
+        let mut calls = CallTable::new();
+        calls.insert(0, 'a', at(5));
+        for id in 1..100_000_u64 {
+            calls.insert(id, 'b', at(10 + id));
+            assert_eq!(calls.remove(&id), Some('b'));
+        }
+        assert!(calls.deadlines.in_order.len() < 100);
+        assert_eq!((calls.next_deadline(), calls.pop_expired(at(5))), (Some(at(5)), Some((0, 'a'))));
+        assert_eq!((calls.next_deadline(), calls.deadlines.in_order.len()), (None, 0));
     }
 
     proptest! {

@@ -240,9 +240,12 @@ impl Caller {
         }
         self.peer_responded();
         // A request that no session has taken has no response.
-        let is_in_flight = self.calls.get(&response.id.0).is_some_and(|pending| !pending.waits);
-        if !is_in_flight || !self.end(response.id.0, Ok(OwnedResponse::copy(response))) {
-            self.late_response_count += 1;
+        match self.calls.remove_if(&response.id.0, |pending| !pending.waits) {
+            Some(pending) => {
+                let result = Ok(OwnedResponse::copy(response));
+                self.events.extend(pending.done(response.id.0, result));
+            }
+            None => self.late_response_count += 1,
         }
     }
 

@@ -32,7 +32,7 @@ impl Caller {
         if self.calls.len() >= self.config.calls_max {
             return Err(CallError::QueueFull);
         }
-        if id == 0 || self.calls.contains(&id) {
+        if id == 0 {
             return Err(CallError::IdTaken);
         }
         if deadline <= now {
@@ -43,10 +43,12 @@ impl Caller {
         if is_full || self.waiting_bytes.saturating_add(waiting.len()) > self.config.queue_bytes_max {
             return Err(CallError::QueueFull);
         }
+        let pending = Pending { purpose: Purpose::Call { token }, one_way, waits: true };
+        if !self.calls.try_insert(id, pending, deadline) {
+            return Err(CallError::IdTaken);
+        }
         self.waiting_bytes += waiting.len();
         self.waiting.push_back(waiting);
-        let pending = Pending { purpose: Purpose::Call { token }, one_way, waits: true };
-        self.calls.insert(id, pending, deadline);
         Ok(())
     }
 

@@ -129,7 +129,7 @@ struct Leaving {
 }
 
 /// The purpose of a request.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 enum Task {
     Subscribe { filter: TopicFilter, life: u64 },
     Unsubscribe { filter: TopicFilter },
