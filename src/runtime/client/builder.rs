@@ -3,7 +3,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -12,7 +12,7 @@ use shardcast_proto::{Protocol, rpc::CallerConfig};
 
 use super::{
     CallbackThreads, Client, ClientEvent, Endpoint, EventCallback, Home, Inner, Push, PushCallback, Resolve,
-    ShardHome,
+    ShardHome, Way,
     core::{Counters, HandlerTime},
     endpoint::{self, Endpoints},
     thread::ThreadClient,
@@ -346,8 +346,9 @@ impl ClientBuilder {
         let home = match place {
             Some(_) if self.threads.is_some() || self.spin.is_some() => return Err(ConnectError::OnShard),
             Some((router, shard)) => {
-                let unstarted = Arc::new(Mutex::new(Some((self, counts))));
-                let home = ShardHome { router, shard, number, unstarted };
+                let unstarted = Mutex::new(Some((self, counts)));
+                let way = Arc::new(Way { unstarted, underway: AtomicUsize::new(0) });
+                let home = ShardHome { router, shard, number, way };
                 home.router.post(shard, home.envelope(|_, _| {})).map_err(|_| {
                     let has_ended = home.router.peer(shard).has_ended();
                     if has_ended { ConnectError::Ended } else { ConnectError::QueueFull }

@@ -1,5 +1,4 @@
 use std::{
-    collections::HashMap,
     io,
     sync::{
         Arc,
@@ -18,6 +17,7 @@ use shardcast_proto::{
 use super::{CallResult, ClientEvent, ClientStats, Push, callback::Callback, endpoint::Endpoints};
 use crate::{
     counters::{Counter, domains::CountedClient},
+    numbered::Numbered,
     stats::DomainStats,
 };
 
@@ -33,7 +33,7 @@ pub(super) struct Core {
     /// How long the handler of the peer took, by the head of its response.
     handler_time: Option<HandlerTime>,
     /// By token: what gets the responses to the calls that the caller has.
-    waiting: HashMap<u64, Waiting>,
+    waiting: Numbered<Waiting>,
     counters: Arc<Counters>,
 }
 
@@ -108,7 +108,7 @@ impl Core {
             is_resolving: false,
             is_held: false,
             handler_time,
-            waiting: HashMap::new(),
+            waiting: Numbered::default(),
             counters,
         }
     }

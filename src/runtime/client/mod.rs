@@ -17,6 +17,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod awaited;
 mod builder;
 mod callback;
 mod callbacks;
@@ -32,9 +33,10 @@ use std::{
     rc::Rc,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+        mpsc,
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -60,7 +62,7 @@ use crate::{
     OverflowPolicy,
     conns::Conns,
     mesh::{Envelope, Router, port},
-    reactor::current,
+    reactor::{Reactor, current},
 };
 
 /// A handle to a client: cheap to clone, usable from any thread and from any shard. The client ends when
@@ -87,12 +89,17 @@ struct ShardHome {
     router: Arc<Router>,
     shard: u16,
     number: u64,
-    unstarted: Arc<Unstarted>,
+    way: Arc<Way>,
 }
 
-/// A client that its shard has not started yet. The first envelope that reaches the shard starts it, whichever that is:
-/// those of different threads do not arrive in the order in which they were sent.
-type Unstarted = Mutex<Option<(ClientBuilder, Arc<Counters>)>>;
+/// The way of a client's handles to its shard.
+struct Way {
+    /// The client, until its shard has started it. The first envelope that reaches the shard starts it, whichever that
+    /// is: those of different threads do not arrive in the order in which they were sent.
+    unstarted: Mutex<Option<(ClientBuilder, Arc<Counters>)>>,
+    /// Envelopes with calls that have not reached the shard: a later call must not overtake them.
+    underway: AtomicUsize,
+}
 
 /// The result of a call: the response of the peer, or why there is none.
 pub type CallResult = Result<OwnedResponse, CallError>;
@@ -196,8 +203,13 @@ impl Client {
 
     /// As [`call`](Self::call), with options.
     pub fn call_with(&self, route: Route<'_>, body: impl Into<Bytes>, options: CallOptions) -> CallFuture {
-        let (answered, token) = self.start(route, body.into(), options);
-        CallFuture::new(answered, Arc::downgrade(&self.0), token)
+        let (callback, awaited) = Callback::future();
+        let call = self.0.describe(route, body.into(), options, callback);
+        let token = call.token;
+        if let Err(error) = self.0.post_or_call(call) {
+            awaited.replace(Err(error));
+        }
+        CallFuture::new(awaited, Arc::downgrade(&self.0), token)
     }
 
     /// Calls, and waits for the response.
@@ -229,13 +241,12 @@ impl Client {
             return client.call_blocking(|callback| self.0.describe(route, body.into(), options, callback));
         }
         let timeout = options.timeout.unwrap_or(self.0.timeout);
-        let (answered, _) = self.start(route, body.into(), options);
+        let (result, answered) = mpsc::channel();
+        // It may not wait any more.
+        let callback = Callback::new(move |response| _ = result.send(response));
+        self.0.post(self.0.describe(route, body.into(), options, callback));
         // The client ends every call itself; the additional time is for a client whose shard has ended.
-        let answer = match Instant::now().checked_add(timeout.saturating_add(SLACK)) {
-            Some(until) => answered.recv_deadline(until).ok(),
-            None => answered.recv().ok(),
-        };
-        answer.unwrap_or(Err(CallError::Closed))
+        answered.recv_timeout(timeout.saturating_add(SLACK)).unwrap_or(Err(CallError::Closed))
     }
 
     /// Calls; `callback` gets the response exactly once. It runs where the callback for pushes runs: see
@@ -308,19 +319,6 @@ impl Client {
     pub fn close(&self) {
         self.0.close();
     }
-
-    fn start(
-        &self,
-        route: Route<'_>,
-        body: Bytes,
-        options: CallOptions,
-    ) -> (flume::Receiver<CallResult>, u64) {
-        let (result, answered) = flume::bounded(1);
-        let call = self.0.describe(route, body, options, Callback::channel(result));
-        let token = call.token;
-        self.0.post(call);
-        (answered, token)
-    }
 }
 
 impl fmt::Debug for Client {
@@ -332,12 +330,13 @@ impl fmt::Debug for Client {
 impl ShardHome {
     /// An envelope that runs `f` where the client lives.
     fn envelope(&self, f: impl FnOnce(&Rc<Conns>, &Rc<ShardClient>) + Send + 'static) -> Envelope {
-        let (number, unstarted) = (self.number, Arc::clone(&self.unstarted));
+        let (number, way) = (self.number, Arc::clone(&self.way));
         Envelope::Run(Box::new(move || {
             let Some(conns) = current::part::<Conns>() else { return };
             let find = || conns.reactor.local::<ShardClient>(number);
             let start = || {
-                let (builder, counters) = unstarted.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+                let (builder, counters) =
+                    way.unstarted.lock().unwrap_or_else(PoisonError::into_inner).take()?;
                 ShardClient::start(&conns, number, builder, counters);
                 find()
             };
@@ -345,6 +344,24 @@ impl ShardHome {
                 f(&conns, &client);
             }
         }))
+    }
+
+    /// Gives a call to the client at once, if this thread is its shard, and no earlier call is on its way there. Otherwise
+    /// returns the call. Its callback must not be one of the application, which may have borrowed anything.
+    fn call_here(&self, call: NewCall) -> Option<NewCall> {
+        if self.way.underway.load(Ordering::Relaxed) != 0 {
+            return Some(call);
+        }
+        let is_here = |reactor: &Rc<Reactor>| {
+            if reactor.id != self.shard || !Arc::ptr_eq(&reactor.router, &self.router) {
+                return None;
+            }
+            Some((reactor.part::<Conns>()?, reactor.local::<ShardClient>(self.number)?))
+        };
+        match current::with(is_here).flatten() {
+            Some((conns, client)) => client.call_now(&conns, call),
+            None => Some(call),
+        }
     }
 }
 
@@ -365,17 +382,41 @@ impl Inner {
         }
     }
 
+    /// Sends a call with a function to where the client lives. If that fails, the function gets the error.
     fn post(&self, call: NewCall) {
+        let twin = call.callback.twin();
+        if let (Err(error), Some(callback)) = (self.try_post(call), twin) {
+            callback.answer(Err(error));
+        }
+    }
+
+    /// Gives a call with a future to the client, or sends it there.
+    fn post_or_call(&self, call: NewCall) -> Result<(), CallError> {
+        match &self.home {
+            Home::Shard(home) => home.call_here(call).map_or(Ok(()), |call| self.try_post(call)),
+            Home::Threads(_) => self.try_post(call),
+        }
+    }
+
+    fn try_post(&self, call: NewCall) -> Result<(), CallError> {
         let home = match &self.home {
             Home::Shard(home) => home,
-            Home::Threads(client) => return client.call(call),
+            Home::Threads(client) => {
+                client.call(call);
+                return Ok(());
+            }
         };
-        let callback = call.callback.clone();
-        let envelope = home.envelope(|conns, client| client.call(conns, call));
-        if home.router.post(home.shard, envelope).is_err() {
+        let way = Arc::clone(&home.way);
+        let envelope = home.envelope(move |conns, client| {
+            way.underway.fetch_sub(1, Ordering::Relaxed);
+            client.call(conns, call);
+        });
+        home.way.underway.fetch_add(1, Ordering::Relaxed);
+        home.router.post(home.shard, envelope).map_err(|_| {
+            home.way.underway.fetch_sub(1, Ordering::Relaxed);
             let has_ended = home.router.peer(home.shard).has_ended();
-            callback.answer(Err(if has_ended { CallError::Closed } else { CallError::QueueFull }));
-        }
+            if has_ended { CallError::Closed } else { CallError::QueueFull }
+        })
     }
 
     /// No caller waits for the response to this call any more. There is always room for this envelope, since calls are

@@ -88,6 +88,18 @@ impl ShardClient {
         }
     }
 
+    /// As [`call`](Self::call), from code of the application; returns the call if the client is in use.
+    pub(super) fn call_now(self: &Rc<Self>, conns: &Rc<Conns>, call: NewCall) -> Option<NewCall> {
+        let Ok(mut core) = self.core.try_borrow_mut() else { return Some(call) };
+        let called = core.call(call, conns.reactor.now());
+        drop(core);
+        match called {
+            Ok(()) => self.schedule(conns),
+            Err(refused) => self.run(refused),
+        }
+        None
+    }
+
     pub(super) fn forget(&self, token: u64) {
         self.core.borrow_mut().forget(token);
     }

@@ -18,7 +18,7 @@ mod waker;
 use std::{
     any::Any,
     cell::{Cell, RefCell},
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     sync::Arc,
@@ -37,6 +37,7 @@ use crate::{
     ConnId,
     counters::{ShardCounters, label::Labels},
     mesh::{Port, Router},
+    numbered::Numbered,
 };
 use notices::Notices;
 use places::Places;
@@ -60,7 +61,7 @@ pub(crate) struct Reactor {
     /// The modules that use this reactor, by type, so that an envelope finds its target.
     parts: RefCell<Vec<Rc<dyn Any>>>,
     /// Values that live on this shard, by number, for closures that are sent to it.
-    locals: RefCell<HashMap<u64, Rc<dyn Any>>>,
+    locals: RefCell<Numbered<Rc<dyn Any>>>,
     /// Closures that run in this turn once nothing is borrowed.
     deferred: RefCell<VecDeque<Box<dyn FnOnce()>>>,
     notices: RefCell<Notices>,

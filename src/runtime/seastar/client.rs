@@ -1,6 +1,7 @@
 //! A client of one server.
 
 use std::{
+    cell::Cell,
     fmt,
     future::{Future, poll_fn},
     marker::PhantomData,
@@ -14,13 +15,14 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use shardcast_proto::{
     Route,
     rpc::{CallError, CallerConfig},
     seastar::{
         ConnectionId,
         rpc::{ClientConfig, Negotiated, SeastarClient},
-        serialize::{DecodeOwned, Encode, from_slice, to_vec},
+        serialize::{DecodeOwned, Encode, from_slice},
     },
 };
 
@@ -119,7 +121,7 @@ impl Client {
     ) -> Call<R> {
         let called = self.0.client.call_with(
             Route::Numbered(verb.number()),
-            to_vec(arguments),
+            encode(arguments),
             options.into_client(false),
         );
         Call { called, client: self.0.shared.number, result: PhantomData }
@@ -154,7 +156,7 @@ impl Client {
         options: CallOptions,
     ) -> Result<R, RpcError> {
         let route = Route::Numbered(verb.number());
-        let called = self.0.client.call_blocking_with(route, to_vec(arguments), options.into_client(false));
+        let called = self.0.client.call_blocking_with(route, encode(arguments), options.into_client(false));
         decode(self.0.shared.number, called)
     }
 
@@ -165,7 +167,7 @@ impl Client {
     pub async fn notify<A: Encode>(&self, verb: OneWay<A>, arguments: &A) -> Result<(), RpcError> {
         let route = Route::Numbered(verb.number());
         let options = CallOptions::default().into_client(true);
-        let called = self.0.client.call_with(route, to_vec(arguments), options).await;
+        let called = self.0.client.call_with(route, encode(arguments), options).await;
         called.map(drop).map_err(RpcError::Call)
     }
 
@@ -179,7 +181,7 @@ impl Client {
     pub fn notify_blocking<A: Encode>(&self, verb: OneWay<A>, arguments: &A) -> Result<(), RpcError> {
         let route = Route::Numbered(verb.number());
         let options = CallOptions::default().into_client(true);
-        let called = self.0.client.call_blocking_with(route, to_vec(arguments), options);
+        let called = self.0.client.call_blocking_with(route, encode(arguments), options);
         called.map(drop).map_err(RpcError::Call)
     }
 
@@ -433,6 +435,25 @@ impl<R: DecodeOwned> Future for Call<R> {
     }
 }
 
+/// Encodes arguments. Short ones are written to memory that is reused, so that they need one allocation of their length.
+fn encode<A: Encode>(arguments: &A) -> Bytes {
+    // Taken out: `A` may make a call of its own.
+    let mut out = SCRATCH.try_with(Cell::take).unwrap_or_default();
+    arguments.encode(&mut out);
+    if out.len() > SCRATCH_MAX {
+        return out.into();
+    }
+    let encoded = Bytes::copy_from_slice(&out);
+    out.clear();
+    // While the thread ends, nothing is kept.
+    let _ = SCRATCH.try_with(|scratch| scratch.set(out));
+    encoded
+}
+
+thread_local! {
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 fn decode<R: DecodeOwned>(client: u64, called: CallResult) -> Result<R, RpcError> {
     let result = called?.result.map_err(|failed| RpcError::of(&failed))?;
     scope::within(Scope::Client(client), || from_slice(&result)).map_err(RpcError::Decode)
@@ -464,6 +485,9 @@ impl fmt::Debug for Client {
             .finish_non_exhaustive()
     }
 }
+
+/// Arguments up to this length, in bytes, are copied.
+const SCRATCH_MAX: usize = 4 << 10;
 
 /// Numbers of the clients of this process.
 static NEXT: AtomicU64 = AtomicU64::new(1);

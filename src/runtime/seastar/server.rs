@@ -7,13 +7,7 @@ mod handler;
 mod service;
 mod topics;
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, HashMap},
-    fmt,
-    future::Future,
-    rc::Rc,
-};
+use std::{cell::RefCell, collections::BTreeMap, fmt, future::Future, rc::Rc};
 
 use shardcast_proto::seastar::{
     ConnectionId,
@@ -26,7 +20,7 @@ use self::{
     handler::{Calls, Closure, Handler, Incoming},
 };
 use super::{CallHead, OneWay, Verb, call::abort};
-use crate::{Connection, Context};
+use crate::{Connection, Context, numbered::Numbered};
 
 pub use gate::RpcLimits;
 pub use service::RpcService;
@@ -53,7 +47,7 @@ pub use service::RpcService;
 /// ```
 #[derive(Clone, Default)]
 pub struct Registry {
-    verbs: Rc<RefCell<HashMap<u64, Rc<Entry>>>>,
+    verbs: Rc<RefCell<Numbered<Rc<Entry>>>>,
     counts: Rc<Counts>,
     connections: Rc<RefCell<BTreeMap<ConnectionId, Open>>>,
 }

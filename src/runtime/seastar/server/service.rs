@@ -1,10 +1,14 @@
-use std::{cell::OnceCell, fmt, rc::Rc};
+use std::{
+    cell::{OnceCell, RefCell},
+    fmt,
+    rc::Rc,
+};
 
 use shardcast_proto::{
-    Route,
+    ConnId, Route,
     connection::CloseReason,
     seastar::{
-        rpc::{Outcome, SeastarShard},
+        rpc::{Outcome, Parent, SeastarShard},
         topics::SUBSCRIBE,
     },
 };
@@ -44,11 +48,19 @@ pub struct RpcService {
     groups: Groups,
     /// The handler of the verb for subscriptions, which has counts once it was called.
     subscribe: OnceCell<Rc<Entry>>,
+    /// The connection of the last call: mostly that of the next one.
+    last: RefCell<Option<(ConnId, Rc<Parent>)>>,
 }
 
 impl RpcService {
     pub(super) fn new(registry: Registry) -> Self {
-        Self { registry, gate: Rc::default(), groups: Groups::default(), subscribe: OnceCell::new() }
+        Self {
+            registry,
+            gate: Rc::default(),
+            groups: Groups::default(),
+            subscribe: OnceCell::new(),
+            last: RefCell::default(),
+        }
     }
 
     /// Sets the bounds on requests in progress. By default there are only those of the server.
@@ -76,6 +88,18 @@ impl RpcService {
         self
     }
 
+    /// The connection for calls with this id of the server; a stream has none.
+    fn parent_of(&self, id: ConnId) -> Option<Rc<Parent>> {
+        if let Some((last, parent)) = &*self.last.borrow()
+            && *last == id
+        {
+            return Some(Rc::clone(parent));
+        }
+        let parent = shard_state().and_then(|shard| shard.parent_of(id))?;
+        self.last.replace(Some((id, Rc::clone(&parent))));
+        Some(parent)
+    }
+
     fn queue_of(&self, cx: &Context<CallHead>, entry: &Entry) -> Option<Queue> {
         let group = cx.head().parent.group().or(entry.group.as_ref())?;
         self.groups.queue(group)
@@ -97,9 +121,8 @@ impl Service for RpcService {
 
     fn request(&self, connection: &Connection, request: Request<'_>, reply: &mut Reply<'_>) {
         let Route::Numbered(verb) = request.route else { return };
-        let parent = shard_state().and_then(|shard| shard.parent_of(connection.id()));
         // A stream has no requests.
-        let Some(parent) = parent else { return };
+        let Some(parent) = self.parent_of(connection.id()) else { return };
         let entry = match verb {
             SUBSCRIBE if parent.has_topics() => {
                 let entry = self.subscribe.get_or_init(|| topics::entry(&self.registry.counts));
@@ -155,6 +178,8 @@ impl Service for RpcService {
     }
 
     fn closed(&self, connection: &Connection, _why: CloseReason) {
+        let ended = self.last.borrow_mut().take_if(|(id, _)| *id == connection.id());
+        drop(ended);
         let Some(shard) = shard_state() else { return };
         let Some(parent) = shard.parent_of(connection.id()) else {
             self.registry.counts.calls.streams.sub(1);
