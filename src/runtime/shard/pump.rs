@@ -140,6 +140,7 @@ impl Shard {
         let mut reaped = 0;
         let mut stage = Stage::default();
         let mut has_time = true;
+        let mut burst = Burst::default();
         // Receive the whole burst of a peer before acting on it, so that the responses leave together.
         for _ in 0..ENTERS_PER_TURN {
             if let Err(error) = self.reactor.ring.borrow_mut().enter() {
@@ -149,12 +150,13 @@ impl Shard {
                 return false;
             }
             while reaped < COMPLETIONS_PER_TURN {
-                has_time = stage.takes_next();
+                has_time = stage.takes_next() && !burst.is_long();
                 if !has_time {
                     break;
                 }
                 let Some(completion) = self.reactor.ring.borrow_mut().next_completion() else { break };
                 reaped += 1;
+                burst.note(&completion);
                 self.complete(completion, alarms);
             }
             if !has_time || !self.reactor.ring.borrow_mut().is_cut_short() {
@@ -272,6 +274,32 @@ impl Alarms {
         self.0.pop();
     }
 }
+
+/// What one peer has sent, as far as it is received without anything of others in between. The responses to the first part
+/// of a long burst leave before the rest is read, so that the peer has work meanwhile.
+#[derive(Debug, Default)]
+struct Burst {
+    slot: u32,
+    bytes: usize,
+}
+
+impl Burst {
+    #[inline]
+    fn note(&mut self, completion: &Completion) {
+        match completion {
+            Completion::Received { slot, data } if *slot == self.slot => self.bytes += data.bytes().len(),
+            Completion::Received { slot, data } => (self.slot, self.bytes) = (*slot, data.bytes().len()),
+            _ => {}
+        }
+    }
+
+    const fn is_long(&self) -> bool {
+        self.bytes >= BURST_MAX
+    }
+}
+
+/// Bytes of a burst that are received in one turn, if the last buffer does not end with more.
+const BURST_MAX: usize = 8 << 10;
 
 /// How often the ring is entered in one turn, where the kernel stops before everything is received.
 const ENTERS_PER_TURN: usize = 4;
