@@ -505,7 +505,8 @@ impl<S: Session + ?Sized> Connection<S> {
                 spares.keep(std::mem::take(&mut self.assembly));
             }
         }
-        if self.assembly.is_empty() || !self.holds.is_empty() {
+        let is_in_frame = || self.keeps && self.session.as_deref().is_some_and(S::is_in_frame);
+        if !self.holds.is_empty() || self.assembly.is_empty() && !is_in_frame() {
             self.frame_began = Time::NEVER;
         } else if taken > 0 || self.frame_began == Time::NEVER {
             self.frame_began = now;

@@ -483,6 +483,12 @@ pub trait Session {
         0
     }
 
+    /// Whether the session has taken a part of a frame, and waits for its rest: asked once it had input without an event.
+    /// The rest has as much time as that of a frame of which nothing was taken, from the last part on.
+    fn is_in_frame(&self) -> bool {
+        false
+    }
+
     /// The transport took a part of what was to be sent; `queued` bytes remain. True: [`poll_event`](Self::poll_event) may
     /// return something because of that.
     fn handle_sent(&mut self, queued: usize) -> bool {

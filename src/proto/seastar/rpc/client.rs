@@ -537,6 +537,10 @@ impl<C: StreamCell> Session for StreamClientSession<C> {
         self.inner.is_full()
     }
 
+    fn is_in_frame(&self) -> bool {
+        self.inner.is_in_frame()
+    }
+
     fn handle_sent(&mut self, queued: usize) -> bool {
         self.inner.handle_sent(queued)
     }

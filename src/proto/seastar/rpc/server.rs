@@ -496,6 +496,13 @@ impl Session for SeastarSession {
         }
     }
 
+    fn is_in_frame(&self) -> bool {
+        match &self.state {
+            State::Stream { session, .. } => session.is_in_frame(),
+            State::Negotiating(_) | State::Calls(_) => false,
+        }
+    }
+
     fn handle_sent(&mut self, queued: usize) -> bool {
         match &mut self.state {
             State::Stream { session, .. } => session.handle_sent(queued),

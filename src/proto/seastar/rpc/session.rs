@@ -108,6 +108,10 @@ impl<C: StreamCell> Session for StreamSession<C> {
         self.stream.with(|stream| stream.is_full())
     }
 
+    fn is_in_frame(&self) -> bool {
+        self.stream.with(|stream| stream.is_in_frame())
+    }
+
     fn handle_sent(&mut self, queued: usize) -> bool {
         self.stream.with(|stream| stream.handle_sent(queued))
     }

@@ -60,6 +60,8 @@ pub struct Stream {
     /// Bytes at the front of `received` that were read.
     read: usize,
     lengths: VecDeque<u32>,
+    /// The message that comes last in `received`, without its end.
+    part: Option<Part>,
     /// The end of the stream comes after them.
     end_received: bool,
     /// The peer has ended the connection.
@@ -94,6 +96,14 @@ pub struct Stream {
     subscription: Option<Box<Subscription>>,
 }
 
+/// A message of which a part was taken.
+#[derive(Clone, Copy)]
+struct Part {
+    len: u32,
+    /// Bytes that have not come yet.
+    missing: u32,
+}
+
 /// What a source finds.
 #[derive(Debug, Eq, PartialEq)]
 pub enum Read<R> {
@@ -119,6 +129,7 @@ impl Stream {
             received: Vec::new(),
             read: 0,
             lengths: VecDeque::new(),
+            part: None,
             end_received: false,
             peer_ended: false,
             output: Vec::new(),
@@ -324,7 +335,7 @@ impl Stream {
         // Before it may panic: the next message begins there in any case.
         self.read += len as usize;
         let message = decode(self.received.get(begin..self.read).unwrap_or_default());
-        if self.lengths.is_empty() {
+        if self.lengths.is_empty() && self.part.is_none() {
             self.clear_received();
         }
         Ok(Read::Message(message))
@@ -450,11 +461,10 @@ impl Stream {
         while !self.is_full() && !self.end_received {
             let rest = &input[taken..];
             taken += match &mut self.compressor {
-                None => {
-                    let Some((frame, len)) = split_stream_frame(rest, max)? else { break };
-                    self.keep(frame);
-                    len
-                }
+                None => match self.take(rest, max)? {
+                    0 => break,
+                    len => len,
+                },
                 Some(compressor) => {
                     let frame_len_max = self.config.frame_len_max.saturating_add(HEAD_LEN);
                     let mut plain = std::mem::take(&mut self.scratch);
@@ -486,20 +496,72 @@ impl Stream {
         Ok(taken)
     }
 
+    /// Takes a frame from the front of `input`, or a part of a long message, so that it is not kept elsewhere until its rest
+    /// comes. Returns the number of bytes taken; 0 if more are needed.
+    #[inline]
+    fn take(&mut self, input: &[u8], max: u32) -> Result<usize, Error> {
+        if self.part.is_some() {
+            return Ok(self.take_part(input));
+        }
+        if let Some((frame, len)) = split_stream_frame(input, max)? {
+            self.keep(frame);
+            return Ok(len);
+        }
+        match input.split_first_chunk() {
+            Some((head, rest)) if rest.len() >= PART_MIN => {
+                let len = u32::from_le_bytes(*head);
+                self.part = Some(Part { len, missing: len });
+                Ok(HEAD_LEN + self.take_part(rest))
+            }
+            _ => Ok(0),
+        }
+    }
+
+    /// Takes what has come of the message that has begun.
+    fn take_part(&mut self, input: &[u8]) -> usize {
+        let Some(Part { len, missing }) = self.part else { return 0 };
+        let taken = input.len().min(missing as usize);
+        let missing = missing - taken as u32;
+        self.part = (missing > 0).then_some(Part { len, missing });
+        if !self.discards() {
+            self.append(&input[..taken]);
+            if missing == 0 {
+                self.lengths.push_back(len);
+            }
+        }
+        taken
+    }
+
     #[inline]
     fn keep(&mut self, frame: StreamFrame<'_>) {
         match frame {
             StreamFrame::EndOfStream => self.end_received = true,
-            StreamFrame::Message(_) if self.source == Half::Dropped || self.is_forgotten => {}
+            StreamFrame::Message(_) if self.discards() => {}
             StreamFrame::Message(message) => {
-                if self.read > self.received.len() / 2 && self.read > COMPACT_MIN {
-                    self.received.drain(..self.read);
-                    self.read = 0;
-                }
-                self.received.extend_from_slice(message);
+                self.append(message);
                 self.lengths.push_back(message.len() as u32);
             }
         }
+    }
+
+    /// Whether no source will read what is received from now on.
+    #[inline]
+    fn discards(&self) -> bool {
+        self.source == Half::Dropped || self.is_forgotten
+    }
+
+    #[inline]
+    fn append(&mut self, bytes: &[u8]) {
+        if self.read > self.received.len() / 2 && self.read > COMPACT_MIN {
+            self.received.drain(..self.read);
+            self.read = 0;
+        }
+        self.received.extend_from_slice(bytes);
+    }
+
+    /// Whether a part of a message was taken.
+    pub(super) const fn is_in_frame(&self) -> bool {
+        self.part.is_some()
     }
 
     /// Moves the frames for the transport to `out`.
@@ -683,8 +745,11 @@ fn wake(waker: &mut Option<Waker>) {
 /// The length before a message.
 const HEAD_LEN: usize = 4;
 
-/// More than this in one stream is returned when it was read.
-const LARGE: usize = 16 << 10;
+/// More than this in one stream is returned when it was read: a few long messages.
+const LARGE: usize = 32 << 10;
+
+/// A part of a message that is not complete is taken from so many bytes on.
+const PART_MIN: usize = 1024;
 
 /// Read messages leave at least so many bytes before the rest is moved to the front.
 const COMPACT_MIN: usize = 4096;
