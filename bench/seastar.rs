@@ -19,6 +19,7 @@ use shardcast::{
     seastar::{Client, ClientConfig, Protocol, Registry, RpcError, Sink, SinkRef, Source, Verb},
     task,
 };
+use shardcast_load::process::resident_bytes;
 use shardcast_os::clock;
 
 type Text = Vec<u8>;
@@ -48,6 +49,8 @@ pub enum Load {
     ToClient,
     /// A stream to the server, and each message back.
     BothWays,
+    /// A stream from the server that is not read, and calls meanwhile, one after another.
+    Unread,
 }
 
 /// Where the client runs, and for how long.
@@ -80,6 +83,8 @@ pub struct Found {
     pub p50_us: f64,
     /// 99 of 100 calls took no longer, in microseconds; 0 for streams.
     pub p99_us: f64,
+    /// Resident memory of the client that was added meanwhile, in bytes; only of a stream that is not read.
+    pub grown_bytes: u64,
 }
 
 /// A shard on this CPU.
@@ -182,6 +187,7 @@ async fn run(plan: Plan) -> Result<Found> {
         Load::ToServer => to_server(&client, &text, time).await,
         Load::ToClient => to_client(&client, size, time).await,
         Load::BothWays => both_ways(&client, &text, time).await,
+        Load::Unread => unread(&client, text, time).await,
     }
 }
 
@@ -228,6 +234,7 @@ async fn echo(client: &Client, depth: usize, text: Text, time: Duration) -> Resu
         total: calls.total.get(),
         p50_us: at(0.5),
         p99_us: at(0.99),
+        grown_bytes: 0,
     })
 }
 
@@ -253,7 +260,7 @@ async fn caller(calls: Rc<Calls>) {
 
 fn streamed(messages: u64, began: u64) -> Found {
     let seconds = Duration::from_nanos(clock::now_nanos() - began).as_secs_f64();
-    Found { per_second: messages as f64 / seconds, total: messages, p50_us: 0.0, p99_us: 0.0 }
+    Found { per_second: messages as f64 / seconds, total: messages, p50_us: 0.0, p99_us: 0.0, grown_bytes: 0 }
 }
 
 async fn send_for(sink: &mut Sink<Text>, text: &Text, time: Duration) -> Result<u64> {
@@ -316,6 +323,20 @@ async fn both_ways(client: &Client, text: &Text, time: Duration) -> Result<Found
         return Err("messages are missing".into());
     }
     Ok(streamed(sent, began))
+}
+
+/// The server has 1 GiB or more to send. Memory counts from the first calls on, before the stream is opened.
+async fn unread(client: &Client, text: Text, time: Duration) -> Result<Found> {
+    let size = text.len().max(1);
+    echo(client, 1, text.clone(), WARM_UP).await?;
+    let before = resident_bytes(std::process::id());
+    let sink = client.open_sink::<i32>().await?;
+    let count = (1_u32 << 30).div_ceil(size as u32);
+    let source = client.call(TO_FLOOD, &(count, size as u32, sink.reference())).await?;
+    let mut found = echo(client, 1, text, time).await?;
+    found.grown_bytes = resident_bytes(std::process::id()).saturating_sub(before);
+    drop((source, sink));
+    Ok(found)
 }
 
 const NAME: &str = "bench";

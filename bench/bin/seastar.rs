@@ -38,6 +38,8 @@ enum Command {
     ToClient(Client),
     /// A stream to the server, and each message back.
     BothWays(Client),
+    /// A stream from the server that is not read, and calls meanwhile.
+    Unread(Client),
 }
 
 #[derive(clap::Args)]
@@ -85,6 +87,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Command::ToServer(client) => run(Load::ToServer, client),
         Command::ToClient(client) => run(Load::ToClient, client),
         Command::BothWays(client) => run(Load::BothWays, client),
+        Command::Unread(client) => run(Load::Unread, client),
     }
 }
 
@@ -117,13 +120,15 @@ fn run(load: Load, client: Client) -> Result<(), Box<dyn Error>> {
         size,
         time: Duration::try_from_secs_f64(seconds)?,
     })?;
+    let unread = (load == Load::Unread).then(|| format!(", {} KiB more memory", found.grown_bytes >> 10));
     shardcast_bench::say!(
-        "{:.0}/s, {:.1} MB/s, p50 {:.2} p99 {:.2} us, total {}",
+        "{:.0}/s, {:.1} MB/s, p50 {:.2} p99 {:.2} us, total {}{}",
         found.per_second,
         found.per_second * size as f64 / 1e6,
         found.p50_us,
         found.p99_us,
-        found.total
+        found.total,
+        unread.unwrap_or_default()
     );
     Ok(())
 }
