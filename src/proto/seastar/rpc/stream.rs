@@ -9,9 +9,9 @@
 //! was never made counts as over, but not before the peer ends that direction, since it may still be made. An accepted
 //! stream is not over before a call has named it.
 //!
-//! A connection ends when both directions are over, with one exception: a peer of Seastar drops what it has not read yet
-//! when the end of the connection follows the end of the stream. So the connection then stays until the peer ends it, at
-//! most for [`StreamConfig::fin_wait`].
+//! A connection ends when both directions are over, with one exception: another peer than one of this project may drop what
+//! it has not read yet when the end of the connection follows the end of the stream. So the connection then stays until the
+//! peer ends it, at most for [`StreamConfig::fin_wait`].
 
 use std::{collections::VecDeque, fmt, task::Waker};
 
