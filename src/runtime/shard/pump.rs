@@ -22,11 +22,13 @@ impl Shard {
     /// Runs turns until the shard is to stop and has nothing left.
     pub(super) fn pump(self: &Rc<Self>, spin: Spin) {
         let mut found_work_at = self.begin_turn(false);
-        let mut alarms = Alarms::default();
-        let mut worked = false;
+        let (mut alarms, mut burst) = (Alarms::default(), Burst::default());
+        let (mut worked, mut parked) = (false, false);
         loop {
             let now = self.begin_turn(worked);
-            worked = self.turn(&mut alarms);
+            burst.begin_turn(!worked && !parked);
+            parked = false;
+            worked = self.turn(&mut alarms, &mut burst);
             // The time of tasks is part of this turn: a task that does not yield is a stall too.
             worked |= tasks::run(&self.reactor);
             worked |= queues::run(&self.reactor, !worked);
@@ -49,6 +51,7 @@ impl Shard {
                 std::hint::spin_loop();
             } else {
                 self.park(&mut alarms);
+                parked = true;
                 found_work_at = self.begin_turn(worked);
                 self.watch.wake();
             }
@@ -56,7 +59,7 @@ impl Shard {
     }
 
     /// One turn; true when it found anything to do.
-    fn turn(self: &Rc<Self>, alarms: &mut Alarms) -> bool {
+    fn turn(self: &Rc<Self>, alarms: &mut Alarms, burst: &mut Burst) -> bool {
         // First, so that what they send is taken below and leaves in this turn.
         let mut worked = self.reactor.poll_sources();
         worked |= self.reactor.port.take(&*self.push, |envelope| self.take(envelope));
@@ -65,7 +68,7 @@ impl Shard {
         worked |= self.push.turn();
         worked |= self.conns.follow_up_pending();
         self.conns.flush();
-        worked |= self.turn_ring(alarms);
+        worked |= self.turn_ring(alarms, burst);
         worked |= self.run_timers();
         self.conns.follow_memory();
         self.conns.report_ended();
@@ -133,14 +136,13 @@ impl Shard {
         });
     }
 
-    fn turn_ring(self: &Rc<Self>, alarms: &mut Alarms) -> bool {
+    fn turn_ring(self: &Rc<Self>, alarms: &mut Alarms, burst: &mut Burst) -> bool {
         if !self.reactor.ring.borrow_mut().has_work() {
             return false;
         }
         let mut reaped = 0;
         let mut stage = Stage::default();
         let mut has_time = true;
-        let mut burst = Burst::default();
         // Receive the whole burst of a peer before acting on it, so that the responses leave together.
         for _ in 0..ENTERS_PER_TURN {
             if let Err(error) = self.reactor.ring.borrow_mut().enter() {
@@ -280,26 +282,38 @@ impl Alarms {
 #[derive(Debug, Default)]
 struct Burst {
     slot: u32,
+    /// Bytes in this turn.
     bytes: usize,
+    /// It comes after a turn that had nothing to do, so the peer may be waiting for all of the responses.
+    follows_idle: bool,
 }
 
 impl Burst {
-    #[inline]
-    fn note(&mut self, completion: &Completion) {
-        match completion {
-            Completion::Received { slot, data } if *slot == self.slot => self.bytes += data.bytes().len(),
-            Completion::Received { slot, data } => (self.slot, self.bytes) = (*slot, data.bytes().len()),
-            _ => {}
-        }
+    const fn begin_turn(&mut self, follows_idle: bool) {
+        (self.follows_idle, self.bytes) = (follows_idle, 0);
     }
 
+    #[inline]
+    fn note(&mut self, completion: &Completion) {
+        let Completion::Received { slot, data } = completion else { return };
+        if *slot != self.slot {
+            (self.slot, self.bytes) = (*slot, 0);
+        }
+        self.bytes += data.bytes().len();
+    }
+
+    #[inline]
     const fn is_long(&self) -> bool {
-        self.bytes >= BURST_MAX
+        self.bytes >= if self.follows_idle { FIRST_PART } else { PART }
     }
 }
 
-/// Bytes of a burst that are received in one turn, if the last buffer does not end with more.
-const BURST_MAX: usize = 8 << 10;
+/// Bytes of a burst after which the turn ends its receiving. Each part is a send.
+const PART: usize = 8 << 10;
+
+/// As above, after a turn that had nothing to do, unless the shard slept: one receive buffer of the default size, so that the
+/// two ends of 64 calls do not take turns. After a sleep, more parts would only wake the peer more often.
+const FIRST_PART: usize = 4 << 10;
 
 /// How often the ring is entered in one turn, where the kernel stops before everything is received.
 const ENTERS_PER_TURN: usize = 4;
