@@ -59,10 +59,13 @@ pub(crate) fn add_values<'a, T: 'a>(command: Command, vias: impl Iterator<Item =
 /// Adds the default address of each protocol to the help of `--connect`.
 pub(crate) fn add_addresses<'a, T: 'a>(command: Command, vias: impl Iterator<Item = Via<'a, T>>) -> Command {
     let all: Vec<_> = vias.filter_map(|it| Some((it.name, it.default_address().ok()?))).collect();
-    let defaults = match &all[..] {
-        [(_, address)] => address.to_string(),
-        all => all.iter().map(|(name, address)| format!("{address} ({name})")).collect::<Vec<_>>().join(", "),
-    };
+    let mut defaults = all.first().map_or_else(String::new, |(_, address)| address.to_string());
+    for (name, address) in all.iter().skip(1) {
+        // Most differ in their port only.
+        let is_same_host = all.first().is_some_and(|(_, first)| first.ip() == address.ip());
+        let host = if is_same_host { String::new() } else { address.ip().to_string() };
+        defaults.push_str(&format!(", {name} {host}:{}", address.port()));
+    }
     command.mut_arg("connect", |it| {
         let help = match &all[..] {
             [_] => it.get_help().map(ToString::to_string).unwrap_or_default(),
