@@ -11,6 +11,7 @@
 mod amount;
 pub mod connection;
 mod id;
+mod numbered;
 pub mod outbox;
 pub mod push;
 mod refusal;
@@ -28,6 +29,7 @@ mod with;
 
 pub use amount::Amount;
 pub use id::{ConnId, ParseConnIdError};
+pub use numbered::{Numbered, Spread};
 pub use refusal::Refusal;
 pub use session::{
     Command, Dialect, EndOfStream, Error, Event, Failure, Home, Message, Opening, Operation, OwnedRoute,

@@ -52,7 +52,6 @@ mod limits;
 mod log_limit;
 mod memory;
 mod mesh;
-mod numbered;
 pub mod push;
 mod reactor;
 pub mod seastar;

@@ -1,9 +1,9 @@
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque, hash_map::Entry},
-    hash::{BuildHasherDefault, Hash, Hasher},
+    collections::{BTreeSet, VecDeque, hash_map::Entry},
+    hash::{BuildHasherDefault, Hash},
 };
 
-use crate::Time;
+use crate::{Numbered, Time};
 
 /// Calls in flight, found by id and by deadline.
 ///
@@ -36,7 +36,7 @@ use crate::Time;
 // Invariant: `deadlines` holds `(deadline, id)` of each entry of `by_id`.
 #[derive(Clone, Debug)]
 pub struct CallTable<I, T> {
-    by_id: HashMap<I, (Time, T), BuildHasherDefault<Quick>>,
+    by_id: Numbered<(Time, T), I>,
     deadlines: Deadlines<I>,
 }
 
@@ -95,7 +95,7 @@ impl<I: Clone + Ord> Deadlines<I> {
 impl<I, T> CallTable<I, T> {
     /// Creates an empty table.
     pub const fn new() -> Self {
-        Self { by_id: HashMap::with_hasher(BuildHasherDefault::new()), deadlines: Deadlines::new() }
+        Self { by_id: Numbered::with_hasher(BuildHasherDefault::new()), deadlines: Deadlines::new() }
     }
 
     /// Number of calls in flight.
@@ -218,41 +218,11 @@ impl<I: Clone + Hash + Ord, T> CallTable<I, T> {
     }
 }
 
-/// A quick hash: ids are chosen by this program, not by peers.
-#[derive(Clone, Debug, Default)]
-struct Quick(u64);
-
-impl Hasher for Quick {
-    #[inline]
-    fn finish(&self) -> u64 {
-        // The map takes bits from both ends.
-        self.0.rotate_left(32)
-    }
-
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64((*byte).into()));
-    }
-
-    #[inline]
-    fn write_u64(&mut self, number: u64) {
-        self.0 = (self.0.rotate_left(5) ^ number).wrapping_mul(GOLDEN);
-    }
-
-    #[inline]
-    fn write_u32(&mut self, number: u32) {
-        self.write_u64(number.into());
-    }
-}
-
 impl<I, T> Default for CallTable<I, T> {
     fn default() -> Self {
         Self::new()
     }
 }
-
-/// 2^64 divided by the golden ratio.
-const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// So many entries of calls that have ended are kept in any case.
 const ENDED_MIN: usize = 64;

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use shardcast_proto::{
-    Command, Event, OwnedRoute, Protocol, Time,
+    Command, Event, Numbered, OwnedRoute, Protocol, Time,
     connection::{CloseReason, Outcome},
     rpc::{Call, CallError, Caller, CallerEvent, Cause, ConnectFailure},
 };
@@ -17,7 +17,6 @@ use shardcast_proto::{
 use super::{CallResult, ClientEvent, ClientStats, Push, callback::Callback, endpoint::Endpoints};
 use crate::{
     counters::{Counter, domains::CountedClient},
-    numbered::Numbered,
     stats::DomainStats,
 };
 

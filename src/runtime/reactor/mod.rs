@@ -26,7 +26,7 @@ use std::{
 };
 
 use shardcast_os::ring::Ring;
-use shardcast_proto::Time;
+use shardcast_proto::{Numbered, Time};
 
 pub(crate) use begun::{Start, begin, begin_in, begin_late, spawn, spawn_in};
 pub(crate) use notices::Notice;
@@ -37,7 +37,6 @@ use crate::{
     ConnId,
     counters::{ShardCounters, label::Labels},
     mesh::{Port, Router},
-    numbered::Numbered,
 };
 use notices::Notices;
 use places::Places;

@@ -9,10 +9,13 @@ mod topics;
 
 use std::{cell::RefCell, collections::BTreeMap, fmt, future::Future, rc::Rc};
 
-use shardcast_proto::seastar::{
-    ConnectionId,
-    rpc::{Outcome, Parent},
-    serialize::{DecodeOwned, Encode},
+use shardcast_proto::{
+    Numbered,
+    seastar::{
+        ConnectionId,
+        rpc::{Outcome, Parent},
+        serialize::{DecodeOwned, Encode},
+    },
 };
 
 use self::{
@@ -20,7 +23,7 @@ use self::{
     handler::{Calls, Closure, Handler, Incoming},
 };
 use super::{CallHead, OneWay, Verb, call::abort};
-use crate::{Connection, Context, numbered::Numbered};
+use crate::{Connection, Context};
 
 pub use gate::RpcLimits;
 pub use service::RpcService;

@@ -85,7 +85,7 @@ impl ClientConfig {
     }
 
     /// The compressor that the server has chosen.
-    pub(super) fn compressor(&self, accepted: &Features) -> Result<Option<Box<dyn Compressor>>, Error> {
+    fn compressor(&self, accepted: &Features) -> Result<Option<Box<dyn Compressor>>, Error> {
         let Some(name) = accepted.compression.as_deref() else { return Ok(None) };
         let chosen = self.compression.as_deref().and_then(|algorithm| algorithm.negotiate(name));
         chosen.map(Some).ok_or(Error::Malformed("compression in the negotiation"))
@@ -428,6 +428,25 @@ impl SeastarStream {
     }
 }
 
+/// What a server has agreed to for a stream.
+pub(super) struct AcceptedStream {
+    pub(super) id: ConnectionId,
+    pub(super) compressor: Option<Box<dyn Compressor>>,
+    pub(super) peer_is_ours: bool,
+    /// The length of its negotiation.
+    pub(super) taken: usize,
+}
+
+/// Reads the negotiation of the server of a stream; `None` when the input is a proper prefix of it.
+pub(super) fn accept_stream(config: &ClientConfig, input: &[u8]) -> Result<Option<AcceptedStream>, Error> {
+    let Some((accepted, taken)) = Features::decode(input, NEGOTIATION_LEN_MAX_DEFAULT)? else {
+        return Ok(None);
+    };
+    let compressor = config.compressor(&accepted)?;
+    let id = accepted.connection_id.ok_or(Error::Malformed("stream without an id"))?;
+    Ok(Some(AcceptedStream { id, compressor, peer_is_ours: accepted.peer, taken }))
+}
+
 /// What a stream offers.
 pub(super) fn offer_stream(config: &ClientConfig, parent: ConnectionId) -> Features {
     Features { timeout: false, stream_parent: Some(parent), ..config.offer() }
@@ -469,12 +488,12 @@ struct StreamClientSession<C: StreamCell> {
 
 impl<C: StreamCell> StreamClientSession<C> {
     fn negotiate(&mut self, input: &[u8]) -> Result<usize, Error> {
-        let Some((accepted, taken)) = Features::decode(input, NEGOTIATION_LEN_MAX_DEFAULT)? else {
+        let Some(AcceptedStream { id, compressor, peer_is_ours, taken }) =
+            accept_stream(&self.config, input)?
+        else {
             return Ok(0);
         };
-        let compressor = self.config.compressor(&accepted)?;
-        let id = accepted.connection_id.ok_or(Error::Malformed("stream without an id"))?;
-        self.stream.with(|stream| stream.negotiated(id, compressor, accepted.peer));
+        self.stream.with(|stream| stream.negotiated(id, compressor, peer_is_ours));
         self.is_negotiated = true;
         Ok(taken)
     }

@@ -66,7 +66,7 @@ pub struct Seastar {
     pub frame_len_max: u32,
     /// Whether clients may open streams. Default: yes.
     pub streaming: bool,
-    /// Whether clients can use topics, through the verbs of [`topics`](super::topics). Default: yes.
+    /// Whether clients can use topics, through the verbs of [`topics`]. Default: yes.
     pub topics: bool,
     /// The most streams of one connection. Default: 1,000.
     pub streams_max: usize,

@@ -4,15 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     ClientConfig, NAME, Negotiated,
-    client::{Refused, offer_stream},
+    client::{AcceptedStream, Refused, accept_stream, offer_stream},
     compressed, recycle,
 };
 use crate::{
     Command, EndOfStream, Error, Event, Opening, Progress, Protocol, Route, Session, Sniff, Time,
-    seastar::{
-        ConnectionId, Features, NEGOTIATION_LEN_MAX_DEFAULT, StreamFrame, compress::Compressor,
-        split_stream_frame,
-    },
+    seastar::{ConnectionId, StreamFrame, compress::Compressor, split_stream_frame},
 };
 
 /// The protocol of a stream that a client opens for a subscription: each of its messages is a push. It sends nothing, and
@@ -86,11 +83,9 @@ struct Open {
 
 impl TopicStreamSession {
     fn negotiate(&mut self, input: &[u8]) -> Result<usize, Error> {
-        let Some((accepted, taken)) = Features::decode(input, NEGOTIATION_LEN_MAX_DEFAULT)? else {
+        let Some(AcceptedStream { id, compressor, taken, .. }) = accept_stream(&self.config, input)? else {
             return Ok(0);
         };
-        let compressor = self.config.compressor(&accepted)?;
-        let id = accepted.connection_id.ok_or(Error::Malformed("stream without an id"))?;
         self.negotiated.set(Some(id));
         self.open = Some(Open { compressor, plain: Vec::new() });
         Ok(taken)

@@ -11,7 +11,7 @@ use shardcast_proto::{
     Time,
     seastar::{
         ResponseHead,
-        rpc::Outcome,
+        rpc::{Outcome, undecodable},
         serialize::{DecodeOwned, from_slice},
     },
 };
@@ -90,7 +90,7 @@ impl<'c, 'r> Incoming<'c, 'r> {
             }
             Err(error) => {
                 running.counting.end_undecodable();
-                let text = format!("the arguments cannot be decoded: {error}");
+                let text = undecodable(&error);
                 match cx.expects_response() {
                     true => way.write(Outcome::Failure, text.as_bytes()),
                     false => way.write(Outcome::Nothing, &[]),

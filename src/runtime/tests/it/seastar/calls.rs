@@ -70,6 +70,7 @@ fn results_failures_and_one_way_calls() {
 fn a_call_ends_at_its_time_out_and_the_others_go_on() {
     let server = serve(1, Protocol::default(), handlers);
     let results = run(&server, async move |client: Client| {
+        client.connected().await?;
         let options = CallOptions::default().with(|it| it.timeout = Some(Duration::from_millis(20)));
         let late = client.call_with(SLEEP, &10_000, options).await;
         let next = client.call(SLEEP, &1).await;

@@ -60,6 +60,7 @@ fn calls_are_counted_by_verb_and_outcome() {
 
     // It waits for memory, and then its caller does not wait any more.
     let other = connect(&server);
+    smol::block_on(other.connected()).unwrap();
     let options = CallOptions::default().with(|it| it.timeout = Some(std::time::Duration::from_millis(20)));
     let late = other.call_blocking_with(ECHO, &"two three".to_owned(), options);
     assert_eq!(late, Err(RpcError::Call(CallError::TimedOut)));

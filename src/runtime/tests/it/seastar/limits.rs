@@ -139,6 +139,7 @@ fn a_request_is_dropped_when_its_caller_does_not_wait_any_more() {
 
     // The same, as its client sees it.
     let client = connect(&rig.server);
+    smol::block_on(client.connected()).unwrap();
     let options = CallOptions::default().with(|it| it.timeout = Some(Duration::from_millis(30)));
     let late = client.call_blocking_with(WAIT, &vec![0; 90], options);
     assert_eq!(late, Err(RpcError::Call(CallError::TimedOut)));

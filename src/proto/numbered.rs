@@ -6,11 +6,20 @@ use std::{
 };
 
 /// A map by such numbers. A peer may look one up, but not add one.
-pub(crate) type Numbered<T> = HashMap<u64, T, BuildHasherDefault<Spread>>;
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::{Numbered, Spread};
+///
+/// let mut calls: Numbered<&str> = Numbered::with_hasher(std::hash::BuildHasherDefault::<Spread>::default());
+/// calls.insert(1, "the first call");
+/// assert_eq!(calls.get(&1), Some(&"the first call"));
+/// ```
+pub type Numbered<T, N = u64> = HashMap<N, T, BuildHasherDefault<Spread>>;
 
 /// Spreads a number over all bits.
-#[derive(Debug, Default)]
-pub(crate) struct Spread(u64);
+#[derive(Clone, Debug, Default)]
+pub struct Spread(u64);
 
 impl Hasher for Spread {
     #[inline]
@@ -26,7 +35,12 @@ impl Hasher for Spread {
 
     #[inline]
     fn write_u64(&mut self, number: u64) {
-        self.0 = (self.0 ^ number).wrapping_mul(GOLDEN);
+        self.0 = (self.0.rotate_left(5) ^ number).wrapping_mul(GOLDEN);
+    }
+
+    #[inline]
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(number.into());
     }
 }
 
