@@ -115,7 +115,6 @@ async fn use_stream(
     }
     let finished = sink.finish().await;
     let source = source_end.recv_async().await.expect("it ends");
-    client.close();
     Some((sent, finished, source))
 }
 
@@ -134,17 +133,14 @@ fn run_stream(
     let clients = Server::builder().shards(1).start().unwrap();
     let (stop, relay) = (stop(&site.server), relay(&site.server));
     let address = relay.as_ref().map_or_else(|| site.address(), Relay::address);
-    let used = run_with(&clients, address, compression.client(), async move |client: Client| {
-        Ok::<_, std::convert::Infallible>(use_stream(client, stop).await)
+    let (used, client) = run_with(&clients, address, compression.client(), async move |client: Client| {
+        Ok::<_, std::convert::Infallible>((use_stream(client.clone(), stop).await, client))
     });
     let (sink, finish, source) = used?;
-    Some(Ends {
-        sink,
-        finish,
-        source,
-        server_source: end_of(&server_source),
-        server_sink: end_of(&server_sink),
-    })
+    let (server_source, server_sink) = (end_of(&server_source), end_of(&server_sink));
+    // Not before: its end is that of the stream, also of what the server has not read yet.
+    client.close();
+    Some(Ends { sink, finish, source, server_source, server_sink })
 }
 
 fn end_of<T>(part: &flume::Receiver<Result<T, StreamError>>) -> Result<T, StreamError> {
