@@ -13,10 +13,19 @@ use rustix::{
 };
 
 /// Options of a connection, set on the listener too so that accepted sockets inherit them.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct TcpOptions {
     /// Idle time before keepalive probes; zero disables them.
     pub keepalive: Duration,
+    /// Whether small packets are sent at once (TCP_NODELAY).
+    pub nodelay: bool,
+}
+
+impl Default for TcpOptions {
+    /// No probes; small packets are sent at once.
+    fn default() -> Self {
+        Self { keepalive: Duration::ZERO, nodelay: true }
+    }
 }
 
 /// Whether a listening socket may share its address (SO_REUSEPORT) with existing sockets, which must belong
@@ -231,7 +240,7 @@ fn open(address: SocketAddr) -> io::Result<OwnedFd> {
 }
 
 fn configure(socket: &OwnedFd, options: &TcpOptions) -> io::Result<()> {
-    sockopt::set_tcp_nodelay(socket, true)?;
+    sockopt::set_tcp_nodelay(socket, options.nodelay)?;
     if !options.keepalive.is_zero() {
         sockopt::set_socket_keepalive(socket, true)?;
         sockopt::set_tcp_keepidle(socket, options.keepalive.max(Duration::from_secs(1)))?;
@@ -281,6 +290,20 @@ mod tests {
         let error = open(address, Address::Exclusive).expect_err("it is in use");
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
         assert!(error.to_string().contains(&format!("{address}: address in use")), "{error}");
+    }
+
+    #[test]
+    fn a_connection_has_its_options() {
+        let listener = open(any(), Address::Exclusive).expect("a free port");
+        let address = local_address(&listener).expect("bound");
+        for (keepalive, nodelay) in [(Duration::ZERO, true), (Duration::from_secs(60), false)] {
+            let socket = connect(address, &TcpOptions { keepalive, nodelay }).expect("it begins");
+            assert_eq!(sockopt::tcp_nodelay(&socket).ok(), Some(nodelay));
+            assert_eq!(sockopt::socket_keepalive(&socket).ok(), Some(!keepalive.is_zero()));
+            if !keepalive.is_zero() {
+                assert_eq!(sockopt::tcp_keepidle(&socket).ok(), Some(keepalive));
+            }
+        }
     }
 
     #[test]

@@ -8,11 +8,12 @@ use std::{
     time::Duration,
 };
 
+use shardcast_os::socket::TcpOptions;
 use shardcast_proto::{Protocol, rpc::CallerConfig};
 
 use super::{
-    CallbackThreads, Client, ClientEvent, Endpoint, EventCallback, Home, Inner, Push, PushCallback, Resolve,
-    ShardHome, Way,
+    CallbackThreads, Client, ClientEvent, Endpoint, EventCallback, Home, Inner, OPTIONS, Push, PushCallback,
+    Resolve, ShardHome, Way,
     core::{Counters, HandlerTime},
     endpoint::{self, Endpoints},
     thread::ThreadClient,
@@ -84,6 +85,8 @@ pub enum ConnectError {
 /// let builder: ClientBuilder = Client::builder(FramedClient::default(), [Endpoint::name("echo:0")])
 ///     .resolver(Registry(server.address("echo")?))
 ///     .timeout(Duration::from_secs(5))
+///     .keepalive(Duration::from_secs(60))
+///     .nodelay(true)
 ///     .on_push(|push: Push| println!("{} bytes", push.body.len()))
 ///     .on_event(move |event| _ = events.send(event));
 /// let client: Client = builder.connect()?;
@@ -133,6 +136,7 @@ pub struct ClientBuilder {
     /// Pushes may wait until no thread calls.
     pub(super) is_patient: bool,
     pub(super) handler_time: Option<HandlerTime>,
+    pub(super) tcp: TcpOptions,
     /// The domain for its counts, and where they are read besides the server on which it lives.
     domain: Option<(String, Option<Arc<Router>>)>,
 }
@@ -208,6 +212,7 @@ impl ClientBuilder {
             place: None,
             is_patient: false,
             handler_time: None,
+            tcp: OPTIONS,
             domain: None,
         }
     }
@@ -265,6 +270,26 @@ impl ClientBuilder {
     #[must_use]
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Sets how long the connection may be idle until TCP begins to probe the peer; 30 s by default, and zero for never.
+    #[must_use]
+    pub const fn keepalive(mut self, idle: Duration) -> Self {
+        self.tcp.keepalive = idle;
+        self
+    }
+
+    /// Sets whether small packets are sent at once (`TCP_NODELAY`). By default they are.
+    #[must_use]
+    pub const fn nodelay(mut self, is_set: bool) -> Self {
+        self.tcp.nodelay = is_set;
+        self
+    }
+
+    /// Sets both.
+    pub(crate) const fn tcp(mut self, options: TcpOptions) -> Self {
+        self.tcp = options;
         self
     }
 

@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use shardcast_os::socket::TcpOptions;
 use shardcast_proto::{
     Command, Event, Numbered, OwnedRoute, Protocol, Time,
     connection::{CloseReason, Outcome},
@@ -25,6 +26,7 @@ pub(super) struct Core {
     pub(super) caller: Caller,
     pub(super) protocol: Arc<dyn Protocol>,
     pub(super) endpoints: Endpoints,
+    pub(super) tcp: TcpOptions,
     /// A lookup is in progress.
     pub(super) is_resolving: bool,
     /// The application takes no more for now.
@@ -97,6 +99,7 @@ impl Core {
         caller: Caller,
         protocol: Arc<dyn Protocol>,
         endpoints: Endpoints,
+        tcp: TcpOptions,
         handler_time: Option<HandlerTime>,
         counters: Arc<Counters>,
     ) -> Self {
@@ -104,6 +107,7 @@ impl Core {
             caller,
             protocol,
             endpoints,
+            tcp,
             is_resolving: false,
             is_held: false,
             handler_time,

@@ -463,7 +463,8 @@ const SLACK: Duration = Duration::from_secs(1);
 /// How often a client that ends tries to inform a busy shard.
 const CLOSE_TRIES: usize = 1000;
 
-const OPTIONS: TcpOptions = TcpOptions { keepalive: Duration::from_secs(30) };
+/// Unless the application sets others.
+pub(crate) const OPTIONS: TcpOptions = TcpOptions { keepalive: Duration::from_secs(30), nodelay: true };
 
 /// Requests beyond this wait in the caller, which has its own bounds.
 const BOUNDS: OutboxBounds = {

@@ -17,7 +17,7 @@ use shardcast_proto::{
 };
 
 use super::{
-    BOUNDS, ClientBuilder, EventCallback, OPTIONS, PushCallback,
+    BOUNDS, ClientBuilder, EventCallback, PushCallback,
     core::{AppEvent, Core, Counters, NewCall, connect_failure},
     resolver,
 };
@@ -63,7 +63,14 @@ impl ShardClient {
         let seed = conns.reactor.now().as_nanos() ^ number << 32;
         let caller = Caller::new(builder.config, seed, conns.reactor.now());
         let state = builder.protocol.shard_state(conns.reactor.id);
-        let core = Core::new(caller, builder.protocol, builder.endpoints, builder.handler_time, counters);
+        let core = Core::new(
+            caller,
+            builder.protocol,
+            builder.endpoints,
+            builder.tcp,
+            builder.handler_time,
+            counters,
+        );
         let client = Rc::new(Self {
             core: RefCell::new(core),
             number,
@@ -185,7 +192,8 @@ impl ShardClient {
             conns: Rc::downgrade(conns),
             failure: Cell::default(),
         });
-        match conns.connect(address, &OPTIONS, BOUNDS, attempt) {
+        let tcp = self.core.borrow().tcp;
+        match conns.connect(address, &tcp, BOUNDS, attempt) {
             Ok(id) => self.connection.set(Some(id)),
             Err(error) => {
                 tracing::debug!(%error, %address, "cannot connect");

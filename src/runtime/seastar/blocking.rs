@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use shardcast_os::clock;
+use shardcast_os::{clock, socket::TcpOptions};
 use shardcast_proto::{
     Opening, Protocol, Session, Sniff, Time,
     connection::Limits,
@@ -316,7 +316,7 @@ impl Drop for User {
 /// Opens a stream that belongs to a connection of this client.
 pub(super) fn open<T: Encode + ?Sized>(
     client: u64,
-    to: SocketAddr,
+    (to, tcp): (SocketAddr, &TcpOptions),
     config: &ClientConfig,
     parent: ConnectionId,
 ) -> Result<BlockingSink<T>, OpenError> {
@@ -328,7 +328,7 @@ pub(super) fn open<T: Encode + ?Sized>(
         of_connection.with(Stream::handle_closed);
         ended(client, &of_connection);
     };
-    let connection = ThreadConnection::connect(to, protocol, &LIMITS, closed)?;
+    let connection = ThreadConnection::connect(to, tcp, protocol, &LIMITS, closed)?;
     let link = Arc::new(Link { stream, connection });
     // Its connection ends with it, unless it is opened.
     let user = User::new(Arc::clone(&link));

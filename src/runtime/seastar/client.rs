@@ -16,6 +16,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use shardcast_os::socket::TcpOptions;
 use shardcast_proto::{
     Route,
     rpc::{CallError, CallerConfig},
@@ -48,6 +49,7 @@ struct Inner {
     address: SocketAddr,
     config: ClientConfig,
     timeout: Duration,
+    tcp: TcpOptions,
     shared: Arc<Shared>,
 }
 
@@ -79,13 +81,14 @@ struct Waiting {
 /// let address = SocketAddr::from(([127, 0, 0, 1], 10000));
 /// let config = ClientConfig::default().with(|it| it.isolation = "gold".into()).compression(Lz4);
 /// let builder: ClientBuilder = Client::builder(address).config(config).timeout(Duration::from_secs(1));
-/// let client: Client = builder.reconnect().connect()?;
+/// let client: Client = builder.keepalive(Duration::from_secs(60)).nodelay(true).reconnect().connect()?;
 /// # Ok::<(), shardcast::client::ConnectError>(())
 /// ```
 pub struct ClientBuilder {
     address: SocketAddr,
     config: ClientConfig,
     timeout: Duration,
+    tcp: TcpOptions,
     reconnects: bool,
     place: Option<client::Place>,
     domain: String,
@@ -99,6 +102,7 @@ impl Client {
             address,
             config: ClientConfig::default(),
             timeout: Duration::from_secs(5),
+            tcp: client::OPTIONS,
             reconnects: false,
             place: None,
             domain: "default".to_owned(),
@@ -213,9 +217,9 @@ impl Client {
     /// client lives.
     pub async fn open_sink<T: Encode + ?Sized>(&self) -> Result<Sink<T>, OpenError> {
         self.connected().await.map_err(|_| OpenError::NotConnected)?;
-        let Inner { address, config, shared, .. } = &*self.0;
+        let Inner { address, config, shared, tcp, .. } = &*self.0;
         let parent = shared.negotiated.connection_id().ok_or(OpenError::Unsupported)?;
-        stream::open(shared.number, *address, config, parent).await
+        stream::open(shared.number, (*address, tcp), config, parent).await
     }
 
     /// Opens a stream to the server, and waits for that: no longer than the client's time-out for its own connection, and
@@ -228,11 +232,11 @@ impl Client {
     /// # Panics
     /// On the thread of a shard, which must not wait.
     pub fn open_sink_blocking<T: Encode + ?Sized>(&self) -> Result<BlockingSink<T>, OpenError> {
-        let Inner { address, config, shared, timeout, .. } = &*self.0;
+        let Inner { address, config, shared, timeout, tcp, .. } = &*self.0;
         let connected = blocking::wait_for(self.connected(), *timeout).ok_or(OpenError::TimedOut)?;
         connected.map_err(|_| OpenError::NotConnected)?;
         let parent = shared.negotiated.connection_id().ok_or(OpenError::Unsupported)?;
-        let sink = blocking::open(shared.number, *address, config, parent)?;
+        let sink = blocking::open(shared.number, (*address, tcp), config, parent)?;
         // Only streams that were open when the connection was lost have failed with it.
         let is_connected = shared.is_connected.load(Ordering::Acquire);
         if is_connected && shared.negotiated.connection_id() == Some(parent) {
@@ -286,6 +290,21 @@ impl ClientBuilder {
     #[must_use]
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Sets how long a connection of the client, or of one of its streams, may be idle until TCP begins to probe the peer; 30
+    /// s by default, and zero for never. `keepalive_params` in Seastar: the interval is a third of that, and the count is 3.
+    #[must_use]
+    pub const fn keepalive(mut self, idle: Duration) -> Self {
+        self.tcp.keepalive = idle;
+        self
+    }
+
+    /// Sets whether small packets are sent at once, `tcp_nodelay` in Seastar. By default they are.
+    #[must_use]
+    pub const fn nodelay(mut self, is_set: bool) -> Self {
+        self.tcp.nodelay = is_set;
         self
     }
 
@@ -355,6 +374,7 @@ impl ClientBuilder {
         let mut builder = client::Client::builder(protocol, [Endpoint::from(self.address)])
             .config(caller)
             .timeout(self.timeout)
+            .tcp(self.tcp)
             .quick()
             .handler_time(handler_time)
             .domain(self.domain, self.reports_to.map(|server| Arc::clone(server.router())))
@@ -368,6 +388,7 @@ impl ClientBuilder {
             address: self.address,
             config: self.config,
             timeout: self.timeout,
+            tcp: self.tcp,
             shared,
         })))
     }

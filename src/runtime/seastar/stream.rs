@@ -449,7 +449,7 @@ impl<T> fmt::Debug for Source<T> {
 /// Opens a stream that belongs to a connection of this client.
 pub(super) async fn open<T: Encode + ?Sized>(
     client: u64,
-    to: SocketAddr,
+    to: (SocketAddr, &TcpOptions),
     config: &ClientConfig,
     parent: ConnectionId,
 ) -> Result<Sink<T>, OpenError> {
@@ -485,7 +485,7 @@ impl Drop for Opening {
 
 fn connect(
     client: u64,
-    to: SocketAddr,
+    to: (SocketAddr, &TcpOptions),
     config: &ClientConfig,
     parent: ConnectionId,
 ) -> Result<Rc<Link>, OpenError> {
@@ -498,7 +498,7 @@ fn connect(
         state: Rc::clone(&stream) as _,
         stream: Rc::clone(&stream),
     };
-    let conn = conns.connect(to, &OPTIONS, BOUNDS, Rc::new(owner))?;
+    let conn = conns.connect(to.0, to.1, BOUNDS, Rc::new(owner))?;
     Ok(Rc::new(Link { stream, conn, is_scheduled: Rc::default() }))
 }
 
@@ -533,8 +533,6 @@ impl Owner for Opened {
         scope::ended(self.client, &self.stream);
     }
 }
-
-const OPTIONS: TcpOptions = TcpOptions { keepalive: std::time::Duration::from_secs(30) };
 
 /// The window of the stream is the bound.
 pub(super) const BOUNDS: OutboxBounds = {

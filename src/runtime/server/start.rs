@@ -342,7 +342,7 @@ struct Bound {
 
 /// Opens listening sockets for every shard. The socket of the first shard decides what port 0 becomes.
 fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Result<Bound, StartError> {
-    let options = TcpOptions { keepalive: config.keepalive };
+    let options = TcpOptions { keepalive: config.keepalive, ..TcpOptions::default() };
     let mut sockets: Vec<Vec<OwnedFd>> = (0..shards).map(|_| Vec::new()).collect();
     let (mut bound, mut factories) = (Vec::new(), Vec::new());
     for listener in listeners {

@@ -9,7 +9,10 @@ use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-use shardcast_os::poll::{self, Interest, Wakeup};
+use shardcast_os::{
+    poll::{self, Interest, Wakeup},
+    socket::TcpOptions,
+};
 use shardcast_proto::{
     Protocol, Time,
     connection::{Limits, Outcome},
@@ -62,12 +65,13 @@ impl ThreadConnection {
     /// Begins to connect.
     pub(crate) fn connect(
         to: SocketAddr,
+        tcp: &TcpOptions,
         protocol: impl Protocol + 'static,
         limits: &'static Limits,
         closed: impl Fn() + Send + Sync + 'static,
     ) -> io::Result<Arc<Self>> {
         let (number, background) = (next_number(), background::join()?);
-        let link = Link::connect(to, limits, now())?;
+        let link = Link::connect(to, tcp, limits, now())?;
         background.watch(&link.socket, number)?;
         let connection = Arc::new(Self {
             number,

@@ -95,7 +95,7 @@ impl ThreadClient {
     }
 
     fn connect(&self, state: &mut State, address: SocketAddr, now: Time) {
-        let link = Link::connect(address, &LIMITS, now);
+        let link = Link::connect(address, &state.core.tcp, &LIMITS, now);
         match link.and_then(|link| self.background.watch(&link.socket, self.number).map(|()| link)) {
             Ok(link) => (state.link, state.armed) = (Some(link), None),
             Err(error) => {

@@ -11,7 +11,10 @@ use std::{
     time::SystemTime,
 };
 
-use shardcast_os::{poll::Interest, socket};
+use shardcast_os::{
+    poll::Interest,
+    socket::{self, TcpOptions},
+};
 use shardcast_proto::{
     Command, ConnId, Event, Opening, Protocol, Request, Session, Time,
     connection::{Action, Advance, CloseReason, Connection, Limits, Outcome, Role, Spares, State},
@@ -21,7 +24,7 @@ use shardcast_proto::{
 };
 
 use crate::{
-    client::{BOUNDS, OPTIONS, core::connect_failure},
+    client::{BOUNDS, core::connect_failure},
     conns::made_limits,
     transport,
 };
@@ -66,8 +69,13 @@ pub(super) enum Fate {
 
 impl Link {
     /// Begins to connect.
-    pub(super) fn connect(peer: SocketAddr, limits: &'static Limits, now: Time) -> io::Result<Self> {
-        let socket = Arc::new(socket::connect(peer, &OPTIONS)?);
+    pub(super) fn connect(
+        peer: SocketAddr,
+        tcp: &TcpOptions,
+        limits: &'static Limits,
+        now: Time,
+    ) -> io::Result<Self> {
+        let socket = Arc::new(socket::connect(peer, tcp)?);
         let connection = Connection::new(Role::Connecting, &RateLimit::NONE, now);
         Ok(Self {
             socket,

@@ -128,7 +128,8 @@ impl ThreadClient {
         let (on_push, on_event) = (builder.on_push, builder.on_event);
         let wants_pushes = on_push.is_some() && !builder.is_patient;
         let counts = Arc::clone(&counters);
-        let core = Core::new(caller, builder.protocol, builder.endpoints, builder.handler_time, counts);
+        let core =
+            Core::new(caller, builder.protocol, builder.endpoints, builder.tcp, builder.handler_time, counts);
         let background = background::join()?;
         let client = Arc::new_cyclic(|client: &Weak<Self>| {
             let (quick, sinks) = match builder.is_quick {

@@ -13,9 +13,11 @@ use shardcast::{
     client::{CallError, ConnectFailure},
     proto::{Error, seastar::Features},
     seastar::{Client, ClientConfig, IsolationRefused, Protocol, RpcError, Verb},
+    task,
 };
 
 use super::{connect, serve};
+use crate::support::{PATIENCE, eventually};
 
 const ECHO: Verb<i32, i32> = Verb::new(1);
 
@@ -104,4 +106,44 @@ fn a_client_that_was_connected_knows_how_that_ended() {
     let results = [closed, lost].map(|client| smol::block_on(client.connected()));
     let expected = [CallError::Closed, CallError::Disconnected].map(|it| Err(RpcError::Call(it)));
     assert_eq!(results, expected);
+}
+
+/// The timers of the connections to this port: `02` is that of the keepalive probes.
+fn timers(port: u16) -> Vec<String> {
+    let table = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
+    let to_port = format!(":{port:04X}");
+    let of_line = |line: &str| {
+        let columns: Vec<_> = line.split_whitespace().collect();
+        (columns[2].ends_with(&to_port) && columns[3] == "01").then(|| columns[5][..2].to_owned())
+    };
+    table.lines().skip(1).filter_map(of_line).collect()
+}
+
+/// Those of its streams too, wherever they live.
+#[test]
+fn a_client_sets_the_options_of_its_connections() {
+    for (idle, timer) in [(Duration::ZERO, "00"), (Duration::from_secs(9), "02")] {
+        let server = serve(1, Protocol::default(), echo);
+        let address = server.address("rpc").unwrap();
+        let builder = || Client::builder(address).keepalive(idle).nodelay(false);
+        let on_threads = builder().connect().unwrap();
+        let sink = on_threads.open_sink_blocking::<i32>().unwrap();
+        let handle = server.handle();
+        let (opened, is_open) = std::sync::mpsc::channel();
+        let begin = move || {
+            let client =
+                Client::builder(address).keepalive(idle).nodelay(false).on(&handle).connect().unwrap();
+            task::spawn("opener", async move {
+                let sink = client.open_sink::<i32>().await.unwrap();
+                let _ = opened.send(());
+                std::future::pending::<()>().await;
+                drop((client, sink));
+            });
+        };
+        server.handle().run_on(0, begin).unwrap();
+        is_open.recv_timeout(PATIENCE).unwrap();
+        eventually(PATIENCE, || timers(address.port()) == [timer; 4]);
+        assert_eq!(on_threads.call_blocking(ECHO, &7), Ok(7));
+        drop(sink);
+    }
 }
