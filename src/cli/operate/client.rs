@@ -72,7 +72,7 @@ impl Client {
             None => token_of_environment()?,
         };
         let socket = socket_of(&place).filter(|_| token.reveal().is_none());
-        Ok(Self { place: socket.map_or(place, Place::Unix), socket: None, token })
+        Ok(Self { place, socket, token })
     }
 
     /// Where the server is.

@@ -6,6 +6,7 @@ mod support;
 use std::{
     fs::{self, File},
     io::{Read as _, Write as _},
+    os::unix::{fs::DirBuilderExt as _, net::UnixListener},
 };
 
 use rustix::{
@@ -125,6 +126,20 @@ fn without_socket_and_token_actions_are_refused_and_the_error_names_the_fix() {
     let (code, stderr) = server.fails(&["drain"]);
     assert_eq!(code, 1);
     assert!(stderr.contains("[admin] socket") && stderr.contains("[admin] token_file"), "{stderr}");
+    server.ok(&["conns"]);
+    server.stop();
+}
+
+/// A server that was killed has left its socket, and the next one with its port has none.
+#[test]
+fn a_socket_that_is_left_does_not_hide_the_server() {
+    let server = Server::start(&[("SHARDCAST_ADMIN__SOCKET", "")]);
+    let folder = server.runtime().join("shardcast");
+    fs::DirBuilder::new().mode(0o700).recursive(true).create(&folder).expect("a place for the test");
+    let port = server.admin_address().rsplit_once(':').expect("a port").1.to_owned();
+    drop(UnixListener::bind(folder.join(format!("admin-{port}.sock"))).expect("a socket"));
+    let (code, stderr) = server.fails(&["drain"]);
+    assert!(code == 1 && stderr.contains("[admin] token_file"), "{code} {stderr}");
     server.ok(&["conns"]);
     server.stop();
 }

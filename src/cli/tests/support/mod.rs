@@ -127,6 +127,11 @@ impl Server {
         self.admin.expect("it has an admin address").to_string()
     }
 
+    /// The folder of its socket.
+    pub(crate) fn runtime(&self) -> &Path {
+        self.runtime.path()
+    }
+
     /// Its log so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().expect("no panic").clone()
