@@ -18,6 +18,7 @@ mod refusal;
 pub mod rpc;
 pub mod seastar;
 mod session;
+mod shared;
 mod shares;
 pub mod tars;
 #[doc(hidden)]
@@ -35,6 +36,7 @@ pub use session::{
     Command, Dialect, EndOfStream, Error, Event, Failure, Home, Message, Opening, Operation, OwnedRoute,
     Progress, Protocol, Request, RequestId, Response, Route, Session, Sniff,
 };
+pub use shared::Shared;
 pub use shares::{Holder, NoRoom, Shares};
 pub use time::Time;
 pub use topic::{Position, PublishHeader, Recovery, TopicError, TopicFilter, TopicName, TopicPrefix};

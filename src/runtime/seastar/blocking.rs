@@ -14,11 +14,11 @@ use std::{
 
 use shardcast_os::{clock, socket::TcpOptions};
 use shardcast_proto::{
-    Opening, Protocol, Session, Sniff, Time,
+    Opening, Protocol, Session, Shared as _, Sniff, Time,
     connection::Limits,
     seastar::{
         ConnectionId,
-        rpc::{ClientConfig, Read, SeastarStream, Stream, StreamCell as _, StreamError},
+        rpc::{ClientConfig, Read, SeastarStream, Stream, StreamError},
         serialize::{Decode, DecodeError, DecodeErrorKind, DecodeOwned, Encode, Reader, from_slice},
     },
 };

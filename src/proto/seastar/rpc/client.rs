@@ -14,12 +14,10 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{
-    FRAME_LEN_MAX, NAME, Stream, StreamCell, StreamConfig, compressed, recycle, session::StreamSession,
-};
+use super::{FRAME_LEN_MAX, NAME, Stream, StreamConfig, compressed, recycle, session::StreamSession};
 use crate::{
     Command, EndOfStream, Error, Event, Failure, Opening, Progress, Protocol, Request, RequestId, Response,
-    Route, Session, Sniff, Time,
+    Route, Session, Shared, Sniff, Time,
     seastar::{
         ConnectionId, Exception, Features, Frame, Layout, NEGOTIATION_LEN_MAX_DEFAULT, RequestHead,
         compress::{Algorithm, Compressor, encode_compressed},
@@ -415,7 +413,7 @@ impl SeastarStream {
     }
 
     /// Its session.
-    pub fn session<C: StreamCell + 'static>(&self, stream: C, now: Time) -> impl Session + use<C> {
+    pub fn session<C: Shared<Stream> + 'static>(&self, stream: C, now: Time) -> impl Session + use<C> {
         let mut own = Vec::new();
         offer_stream(&self.config, self.parent).encode(&mut own);
         StreamClientSession {
@@ -478,7 +476,7 @@ impl Protocol for SeastarStream {
 }
 
 /// The connecting end of a stream.
-struct StreamClientSession<C: StreamCell> {
+struct StreamClientSession<C: Shared<Stream>> {
     config: ClientConfig,
     own: Vec<u8>,
     is_negotiated: bool,
@@ -486,7 +484,7 @@ struct StreamClientSession<C: StreamCell> {
     inner: StreamSession<C>,
 }
 
-impl<C: StreamCell> StreamClientSession<C> {
+impl<C: Shared<Stream>> StreamClientSession<C> {
     fn negotiate(&mut self, input: &[u8]) -> Result<usize, Error> {
         let Some(AcceptedStream { id, compressor, peer_is_ours, taken }) =
             accept_stream(&self.config, input)?
@@ -499,7 +497,7 @@ impl<C: StreamCell> StreamClientSession<C> {
     }
 }
 
-impl<C: StreamCell> Session for StreamClientSession<C> {
+impl<C: Shared<Stream>> Session for StreamClientSession<C> {
     fn handle_input<'a>(&'a mut self, input: &'a [u8], now: Time) -> Result<Progress<'a>, Error> {
         if self.is_negotiated {
             return self.inner.handle_input(input, now);

@@ -5,7 +5,6 @@
 //!
 //! It deliberately knows no verb: which exist, and what a request means, is decided by the application.
 
-mod cell;
 mod client;
 mod compressed;
 mod server;
@@ -21,7 +20,6 @@ use bytes::Bytes;
 use super::{NEGOTIATION_LEN_MAX_DEFAULT, StreamFrame, compress::Algorithm, sniff, topics};
 use crate::{Dialect, Message, Opening, Protocol, Session, Sniff};
 
-pub use cell::StreamCell;
 pub use client::{ClientConfig, Negotiated, SeastarClient, SeastarStream, failure_code};
 pub use server::{Outcome, SeastarSession, undecodable};
 pub use shard::{ClaimError, Parent, SeastarShard};

@@ -1,13 +1,13 @@
 //! The session of a stream, after the negotiation.
 
-use super::{StreamCell, stream::Step};
+use super::{Stream, stream::Step};
 use crate::{
-    Command, Dialect, EndOfStream, Error, Event, Operation, Progress, RequestId, Session, Time,
+    Command, Dialect, EndOfStream, Error, Event, Operation, Progress, RequestId, Session, Shared, Time,
     seastar::topics::{self, Filter},
 };
 
 /// The end of one stream, which its application shares as a [`Stream`](super::Stream).
-pub(super) struct StreamSession<C: StreamCell> {
+pub(super) struct StreamSession<C: Shared<Stream>> {
     stream: C,
     now: Time,
     closing: bool,
@@ -15,13 +15,13 @@ pub(super) struct StreamSession<C: StreamCell> {
     filter: Filter,
 }
 
-impl<C: StreamCell> StreamSession<C> {
+impl<C: Shared<Stream>> StreamSession<C> {
     pub(super) fn new(stream: C, now: Time) -> Self {
         Self { stream, now, closing: false, filter: Filter::default() }
     }
 }
 
-impl<C: StreamCell> Session for StreamSession<C> {
+impl<C: Shared<Stream>> Session for StreamSession<C> {
     fn handle_input<'a>(&'a mut self, input: &'a [u8], now: Time) -> Result<Progress<'a>, Error> {
         self.now = now;
         let (taken, more) = self.stream.with(|stream| {
@@ -65,7 +65,7 @@ impl<C: StreamCell> Session for StreamSession<C> {
     }
 
     fn poll_event(&mut self) -> Option<Event<'_>> {
-        match self.stream.with(super::Stream::poll_step) {
+        match self.stream.with(Stream::poll_step) {
             None => {}
             Some(Step::Hello) => return Some(Event::Hello { id: HELLO }),
             Some(Step::Subscribe(filter)) => {
@@ -96,7 +96,7 @@ impl<C: StreamCell> Session for StreamSession<C> {
 
     fn handle_end_of_stream(&mut self, now: Time) -> EndOfStream {
         self.now = now;
-        let stays = self.stream.with(super::Stream::handle_end_of_stream);
+        let stays = self.stream.with(Stream::handle_end_of_stream);
         if stays { EndOfStream::Stay } else { EndOfStream::Close }
     }
 
@@ -117,7 +117,7 @@ impl<C: StreamCell> Session for StreamSession<C> {
     }
 
     fn handle_drained(&mut self) {
-        self.stream.with(super::Stream::handle_drained);
+        self.stream.with(Stream::handle_drained);
     }
 
     fn dialect(&self) -> Dialect {
@@ -139,8 +139,8 @@ const HELLO: RequestId = RequestId(1);
 const SUBSCRIBE: RequestId = RequestId(2);
 const UNSUBSCRIBE: RequestId = RequestId(3);
 
-impl<C: StreamCell> Drop for StreamSession<C> {
+impl<C: Shared<Stream>> Drop for StreamSession<C> {
     fn drop(&mut self) {
-        self.stream.with(super::Stream::handle_closed);
+        self.stream.with(Stream::handle_closed);
     }
 }
