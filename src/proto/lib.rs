@@ -21,6 +21,7 @@ mod session;
 mod shared;
 mod shares;
 pub mod tars;
+pub mod tcpshm;
 #[doc(hidden)]
 pub mod testing;
 mod time;

@@ -6,4 +6,5 @@ mod generated_shape;
 mod line;
 mod seastar;
 mod tars;
+mod tcpshm;
 mod topics;

@@ -5,7 +5,7 @@ mod ends;
 mod hostile;
 mod malformed;
 mod negotiation;
-mod recording;
+pub(crate) mod recording;
 mod replay;
 mod serialize;
 mod streams;

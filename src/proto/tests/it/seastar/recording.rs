@@ -74,7 +74,7 @@ fn load(path: &Path) -> Recording {
 }
 
 /// The bytes of hexadecimal digits, up to something else.
-pub(super) fn hex_bytes(text: &str) -> Vec<u8> {
+pub(crate) fn hex_bytes(text: &str) -> Vec<u8> {
     let digits: Vec<_> = text.chars().map_while(|c| c.to_digit(16)).collect();
     digits.chunks_exact(2).map(|pair| u8::try_from(pair[0] << 4 | pair[1]).expect("two digits")).collect()
 }

@@ -1,0 +1,5 @@
+//! tcpshm, against bytes recorded from the original.
+
+mod layout;
+mod recording;
+mod vectors;
