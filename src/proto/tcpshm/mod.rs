@@ -22,6 +22,7 @@
 
 mod geometry;
 mod header;
+pub mod journal;
 mod login;
 mod name;
 

@@ -3,6 +3,7 @@
 mod corpus;
 mod framed;
 mod generated_shape;
+mod journal;
 mod line;
 mod seastar;
 mod tars;

@@ -1,0 +1,127 @@
+//! Syncs, for [`Durability::Synced`].
+
+use super::{
+    Durability, Journal,
+    grow::BLOCK_BYTES,
+    ring::{Point, RING_AT},
+    store::Store,
+};
+
+/// A sync in progress.
+///
+/// # Examples
+/// ```
+/// # use shardcast_proto::tcpshm::journal::{Beginning, Durability, Identity, Journal, JournalConfig};
+/// use shardcast_proto::tcpshm::journal::SyncToken;
+///
+/// # let identity = Identity { local: b"a", remote: b"b", boot: 1 };
+/// let config = JournalConfig::default().with(|it| it.durability = Durability::Synced);
+/// # let opening = Journal::create(vec![0; 65536], identity, Beginning::default(), config).expect("valid");
+/// # let (mut journal, _) = opening.finish();
+/// journal.append(1, b"hello").expect("there is room");
+/// assert_eq!((journal.needs_sync(), journal.unsent_messages()), (true, 0));
+/// let token: SyncToken = journal.begin_sync().expect("none is in progress");
+/// // Here the program calls `fdatasync`, while more messages may be appended.
+/// journal.end_sync(token);
+/// assert_eq!((journal.durable_next(), journal.unsent_messages()), (1, 1));
+/// ```
+#[derive(Debug)]
+#[must_use = "a sync must be ended, or no other begins"]
+pub struct SyncToken {
+    /// That of the checkpoint.
+    generation: u64,
+}
+
+/// What a sync makes durable.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pending {
+    generation: u64,
+    tail: Point,
+    received: u64,
+    /// The bytes before it may be overwritten when the sync has completed.
+    pub(super) keep: u64,
+}
+
+impl<S: Store> Journal<S> {
+    /// Whether a sync would change what may be sent, acknowledged or overwritten. Always false if the journal is not synced.
+    pub fn needs_sync(&self) -> bool {
+        let is_short = self.is_short && self.ring.start() != self.head.pos;
+        self.config.durability == Durability::Synced
+            && (self.durable != self.tail || self.durable_received != self.received || is_short)
+    }
+
+    /// Begins a sync. `None` if one is in progress, or the journal is not synced.
+    ///
+    /// After this call, the program syncs the data of the file (`fdatasync`), and then calls [`end_sync`](Self::end_sync)
+    /// or [`fail_sync`](Self::fail_sync). Changes made meanwhile wait for the next sync.
+    pub fn begin_sync(&mut self) -> Option<SyncToken> {
+        if self.config.durability == Durability::Process || self.pending.is_some() {
+            return None;
+        }
+        if self.has_failed {
+            self.rewrite();
+        }
+        let counts = self.counts();
+        self.index.write_checkpoint(&mut self.store, counts);
+        let generation = self.index.generation;
+        let (tail, received, keep) = (self.tail, self.received, self.head.pos);
+        self.pending = Some(Pending { generation, tail, received, keep });
+        Some(SyncToken { generation })
+    }
+
+    /// The sync has completed: what was in the journal when it began survives a power loss.
+    ///
+    /// # Panics
+    /// The token is that of another journal.
+    pub fn end_sync(&mut self, token: SyncToken) {
+        let pending = self.take_pending(token);
+        self.durable = pending.tail;
+        self.durable_received = pending.received;
+        self.ring.release(pending.keep);
+        self.has_failed = false;
+        self.is_short = false;
+        self.index.confirm_checkpoint();
+        self.fix_index();
+        self.write_live();
+    }
+
+    /// The sync has failed: nothing changed. The next one writes everything again, because the system may take for
+    /// written what it could not write.
+    ///
+    /// # Panics
+    /// The token is that of another journal.
+    pub fn fail_sync(&mut self, token: SyncToken) {
+        self.take_pending(token);
+        self.has_failed = true;
+    }
+
+    /// The messages before it survive a power loss; if the journal is not synced, all that are there.
+    pub const fn durable_next(&self) -> u64 {
+        self.limit().sequence
+    }
+
+    /// How many received messages survive a power loss, so that they may be acknowledged; if the journal is not synced,
+    /// all of them.
+    pub const fn durable_received(&self) -> u64 {
+        match self.config.durability {
+            Durability::Process => self.received,
+            Durability::Synced => self.durable_received,
+        }
+    }
+
+    fn take_pending(&mut self, token: SyncToken) -> Pending {
+        let pending = self.pending.take().filter(|pending| pending.generation == token.generation);
+        pending.expect("the token is that of the sync in progress")
+    }
+
+    /// Writes what is there again, so that the system writes it to the disk.
+    fn rewrite(&mut self) {
+        let end = RING_AT + self.ring.capacity;
+        let mut block = Vec::new();
+        for at in (0..end).step_by(BLOCK_BYTES as usize) {
+            block.clear();
+            self.store.read_to(at, (end - at).min(BLOCK_BYTES) as usize, &mut block);
+            self.store.write(at, &block);
+        }
+    }
+}
