@@ -9,6 +9,7 @@
 //! | [`ring`] | the kernel reads and writes memory that Rust must keep alive and unchanged during the operation |
 //! | [`spsc`] | two threads share slots, in turn, controlled by their indices |
 //! | [`socket`] | makes calls on sockets that rustix does not have |
+//! | [`map`] | files in memory are read and written through their addresses |
 //! | [`memory`] | asks the allocator to return free memory |
 //!
 //! This crate knows no protocol and no policy. Under `cfg(loom)` it has only the model-checked parts:
@@ -20,6 +21,8 @@ pub mod clock;
 pub mod cpu;
 #[cfg(not(loom))]
 pub mod executor;
+#[cfg(not(loom))]
+pub mod map;
 #[cfg(not(loom))]
 pub mod memory;
 #[cfg(not(loom))]
