@@ -27,6 +27,7 @@ pub mod testing;
 mod time;
 mod topic;
 pub mod topics;
+mod wakers;
 mod with;
 
 pub use amount::Amount;

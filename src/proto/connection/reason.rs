@@ -34,13 +34,15 @@ pub enum CloseReason {
     ConnectFailed,
     /// It was among those that held the most memory when the server had too little.
     Memory,
+    /// Another connection of the same peer has taken over.
+    Superseded,
     /// An internal error; the log has the details.
     Internal,
 }
 
 impl CloseReason {
     /// All codes, by [`index`](Self::index).
-    pub const CODES: [&'static str; 15] = [
+    pub const CODES: [&'static str; 16] = [
         "peer-closed",
         "reset",
         "idle",
@@ -56,6 +58,7 @@ impl CloseReason {
         "internal",
         "kicked",
         "memory",
+        "superseded",
     ];
 
     /// Stable short name, as in metrics and `docs/errors.md`.
@@ -81,6 +84,7 @@ impl CloseReason {
             Self::Internal => 12,
             Self::Kicked => 13,
             Self::Memory => 14,
+            Self::Superseded => 15,
         }
     }
 

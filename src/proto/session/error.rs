@@ -24,6 +24,12 @@ pub enum Error {
     /// The application's parser refused the input.
     #[error("refused by the listener's parser")]
     Refused,
+    /// The login of the peer, or of this end, was refused.
+    #[error("the login was refused")]
+    LoginRefused,
+    /// The journal of the peer was damaged while it was in use.
+    #[error("the journal of the peer is damaged")]
+    Journal,
     /// The peer missed a deadline of the protocol; names what is missing.
     #[error("no {0} in time")]
     TimedOut(&'static str),
@@ -40,6 +46,8 @@ impl Error {
             Self::FrameTooSmall { .. } => "frame-too-small",
             Self::Malformed(_) => "malformed",
             Self::Refused => "refused",
+            Self::LoginRefused => "login-refused",
+            Self::Journal => "journal",
             Self::TimedOut(_) => "timed-out",
             Self::Unrecognised => "unrecognised",
         }

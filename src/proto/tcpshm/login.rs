@@ -6,18 +6,18 @@ use super::{
 };
 use crate::Error;
 
-/// Where an end of a connection stands: the low 32 bits of its counters.
+/// The sequence numbers of one end of a connection: the low 32 bits of its counters.
 ///
 /// # Examples
 /// ```
-/// use shardcast_proto::tcpshm::Standing;
+/// use shardcast_proto::tcpshm::Sequences;
 ///
 /// // It has consumed 3 messages of its peer, and keeps its own messages 7 and 8.
-/// let standing = Standing { ack: 3, start: 7, end: 9 };
-/// assert_eq!(standing.end - standing.start, 2);
+/// let sequences = Sequences { ack: 3, start: 7, end: 9 };
+/// assert_eq!(sequences.end - sequences.start, 2);
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Standing {
+pub struct Sequences {
     /// How many messages of the peer it has consumed.
     pub ack: u32,
     /// The sequence number of the oldest message that it keeps.
@@ -41,12 +41,12 @@ pub struct Standing {
 ///
 /// # Examples
 /// ```
-/// use shardcast_proto::tcpshm::{Geometry, Login, Name, Standing};
+/// use shardcast_proto::tcpshm::{Geometry, Login, Name, Sequences};
 ///
 /// let geometry = Geometry::default();
 /// let client = Name::new("client")?;
-/// let standing = Standing { ack: 0, start: 0, end: 5 };
-/// let login = Login { standing, user_data: &[0], uses_shared_memory: false, client: b"client", last_server: b"" };
+/// let sequences = Sequences { ack: 0, start: 0, end: 5 };
+/// let login = Login { sequences, user_data: &[0], uses_shared_memory: false, client: b"client", last_server: b"" };
 /// let mut sent = Vec::new();
 /// login.encode(&geometry, &mut sent);
 /// assert_eq!(sent.len(), geometry.login_len());
@@ -58,8 +58,8 @@ pub struct Standing {
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Login<'a> {
-    /// Where the client stands.
-    pub standing: Standing,
+    /// The sequence numbers of the client.
+    pub sequences: Sequences,
     /// The application's data. What does not fit its field is cut off, and what is missing is filled with zeros.
     pub user_data: &'a [u8],
     /// Whether messages are to go through shared memory.
@@ -83,11 +83,11 @@ pub struct Login<'a> {
 ///
 /// # Examples
 /// ```
-/// use shardcast_proto::tcpshm::{Geometry, LoginResponse, Standing, Status};
+/// use shardcast_proto::tcpshm::{Geometry, LoginResponse, Sequences, Status};
 ///
 /// let geometry = Geometry::default();
 /// let response = LoginResponse {
-///     standing: Standing::default(),
+///     sequences: Sequences::default(),
 ///     user_data: &[0],
 ///     status: Status::Refused,
 ///     server: b"server",
@@ -100,8 +100,8 @@ pub struct Login<'a> {
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct LoginResponse<'a> {
-    /// Where the server stands.
-    pub standing: Standing,
+    /// The sequence numbers of the server.
+    pub sequences: Sequences,
     /// The application's data, as in a [`Login`].
     pub user_data: &'a [u8],
     /// The result.
@@ -128,12 +128,12 @@ impl<'a> Login<'a> {
     /// Reads the login at the front of `input`; `None`: its rest is missing.
     ///
     /// # Errors
-    /// It is no login of this geometry.
+    /// It is not a login of this geometry.
     pub fn decode(input: &'a [u8], geometry: &Geometry) -> Result<Option<Self>, Error> {
         let read = Read { input, fields: geometry.login_fields(), order: geometry.byte_order() };
-        let Some(standing) = read.standing(LOGIN, "login")? else { return Ok(None) };
+        let Some(sequences) = read.sequences(LOGIN, "login")? else { return Ok(None) };
         Ok(Some(Self {
-            standing,
+            sequences,
             user_data: read.user_data(geometry.login_user_data().len()),
             uses_shared_memory: read.flag() != 0,
             client: read.name(),
@@ -151,7 +151,7 @@ impl<'a> Login<'a> {
     /// Appends the login.
     pub fn encode(&self, geometry: &Geometry, out: &mut Vec<u8>) {
         let mut write = Write::new(out, geometry.login_fields(), geometry.byte_order());
-        write.standing(LOGIN, self.standing);
+        write.sequences(LOGIN, self.sequences);
         write.user_data(self.user_data, geometry.login_user_data().len());
         write.flag(u8::from(self.uses_shared_memory));
         write.names(self.client, self.last_server);
@@ -170,10 +170,10 @@ impl<'a> LoginResponse<'a> {
     /// Reads the response at the front of `input`; `None`: its rest is missing.
     ///
     /// # Errors
-    /// It is no response of this geometry.
+    /// It is not a response of this geometry.
     pub fn decode(input: &'a [u8], geometry: &Geometry) -> Result<Option<Self>, Error> {
         let read = Read { input, fields: geometry.response_fields(), order: geometry.byte_order() };
-        let Some(standing) = read.standing(RESPONSE, "login response")? else { return Ok(None) };
+        let Some(sequences) = read.sequences(RESPONSE, "login response")? else { return Ok(None) };
         let status = match read.flag() {
             0 => Status::Accepted,
             1 => Status::Mismatch,
@@ -181,7 +181,7 @@ impl<'a> LoginResponse<'a> {
             _ => return Err(Error::Malformed("status of a login")),
         };
         Ok(Some(Self {
-            standing,
+            sequences,
             user_data: read.user_data(geometry.response_user_data().len()),
             status,
             server: read.name(),
@@ -192,7 +192,7 @@ impl<'a> LoginResponse<'a> {
     /// Appends the response.
     pub fn encode(&self, geometry: &Geometry, out: &mut Vec<u8>) {
         let mut write = Write::new(out, geometry.response_fields(), geometry.byte_order());
-        write.standing(RESPONSE, self.standing);
+        write.sequences(RESPONSE, self.sequences);
         write.user_data(self.user_data, geometry.response_user_data().len());
         write.flag(match self.status {
             Status::Accepted => 0,
@@ -216,7 +216,7 @@ struct Read<'a> {
 
 impl<'a> Read<'a> {
     /// `None`: the rest of the message is missing. What else is read lies within it.
-    fn standing(&self, message_type: u16, what: &'static str) -> Result<Option<Standing>, Error> {
+    fn sequences(&self, message_type: u16, what: &'static str) -> Result<Option<Sequences>, Error> {
         let Some(header) = self.input.first_chunk() else { return Ok(None) };
         let header = Header::decode(*header, self.order);
         if header.message_type != message_type || usize::from(header.size) != self.fields.end {
@@ -224,8 +224,8 @@ impl<'a> Read<'a> {
         }
         let [start, end] = [HEADER_LEN, HEADER_LEN + 4].map(|at| self.number(at));
         let is_whole = self.input.len() >= padded(self.fields.end);
-        let standing = start.zip(end).map(|(start, end)| Standing { ack: header.ack, start, end });
-        Ok(standing.filter(|_| is_whole))
+        let sequences = start.zip(end).map(|(start, end)| Sequences { ack: header.ack, start, end });
+        Ok(sequences.filter(|_| is_whole))
     }
 
     fn number(&self, at: usize) -> Option<u32> {
@@ -266,7 +266,7 @@ impl<'a> Write<'a> {
         Self { message: &mut out[begin..], fields, order }
     }
 
-    fn standing(&mut self, message_type: u16, Standing { ack, start, end }: Standing) {
+    fn sequences(&mut self, message_type: u16, Sequences { ack, start, end }: Sequences) {
         let header = Header { size: self.fields.end as u16, message_type, ack };
         self.message[..HEADER_LEN].copy_from_slice(&header.encode(self.order));
         for (at, number) in [(HEADER_LEN, start), (HEADER_LEN + 4, end)] {

@@ -22,6 +22,7 @@ use crate::{
         compress::{Compressor, encode_compressed},
         split_stream_frame,
     },
+    wakers::{set, wake},
 };
 
 use super::{compressed, recycle};
@@ -105,6 +106,31 @@ struct Part {
 }
 
 /// What a source finds.
+///
+/// # Examples
+/// ```
+/// use std::{cell::RefCell, rc::Rc};
+///
+/// use shardcast_proto::{
+///     Shared, Time,
+///     seastar::{ConnectionId, rpc::{ClientConfig, Read, SeastarStream, Stream, StreamError}},
+/// };
+///
+/// /// The next message, if there is one.
+/// fn next(stream: &impl Shared<Stream>) -> Result<Option<Vec<u8>>, StreamError> {
+///     stream.with(|stream| {
+///         Ok(match stream.read(<[u8]>::to_vec)? {
+///             Read::Message(message) => Some(message),
+///             Read::End | Read::Pending => None,
+///         })
+///     })
+/// }
+///
+/// let protocol = SeastarStream::new(&ClientConfig::default(), ConnectionId::new(1, 0));
+/// let stream = Rc::new(RefCell::new(protocol.state(Time::from_nanos(0))));
+/// assert!(stream.with(Stream::open_source));
+/// assert_eq!(next(&stream), Ok(None));
+/// ```
 #[derive(Debug, Eq, PartialEq)]
 pub enum Read<R> {
     /// What was made of the next message.
@@ -726,19 +752,6 @@ impl fmt::Debug for Stream {
             .field("unsent", &self.unsent.len())
             .field("failure", &self.failure)
             .finish_non_exhaustive()
-    }
-}
-
-fn set(place: &mut Option<Waker>, waker: &Waker) {
-    match place {
-        Some(known) => known.clone_from(waker),
-        None => *place = Some(waker.clone()),
-    }
-}
-
-fn wake(waker: &mut Option<Waker>) {
-    if let Some(waker) = waker.take() {
-        waker.wake();
     }
 }
 

@@ -104,6 +104,13 @@ pub(super) fn number(bytes: &[u8]) -> u64 {
 }
 
 /// The longest name of a peer, in bytes: names of 256 bytes on the wire end with a zero byte.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::tcpshm::{Name, journal::NAME_LEN_MAX};
+///
+/// assert_eq!(NAME_LEN_MAX, Name::LEN_MAX);
+/// ```
 pub const NAME_LEN_MAX: usize = 255;
 
 const MAGIC: [u8; 8] = *b"SHRDJRN1";

@@ -165,6 +165,13 @@ pub(super) fn read<S: Source + ?Sized>(
 pub(super) struct Aligned<const LEN: usize>(pub(super) [u8; LEN]);
 
 /// The longest body of a message, in bytes.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::tcpshm::journal::BODY_LEN_MAX;
+///
+/// assert_eq!(BODY_LEN_MAX, u16::MAX as usize - 8);
+/// ```
 pub const BODY_LEN_MAX: usize = u16::MAX as usize - HEAD_BYTES;
 
 /// Bytes of the head of a record, and of a message on the wire.

@@ -38,6 +38,19 @@ impl<S: Store> Journal<S> {
         Ok(sequence)
     }
 
+    /// Makes room for a message with a body of `len` bytes, so that the next [`append`](Self::append) of at most as many bytes
+    /// succeeds.
+    ///
+    /// # Errors
+    /// As for `append`.
+    pub fn reserve(&mut self, len: usize) -> Result<(), AppendError> {
+        let head = RecordHead::new(1, len).ok_or_else(|| self.too_long(len))?;
+        if head.len() > self.ring.room(self.tail.pos) {
+            self.make_room(head)?;
+        }
+        Ok(())
+    }
+
     #[cold]
     pub(super) fn too_long(&self, len: usize) -> AppendError {
         AppendError::TooLong { len, max: self.body_max() }
@@ -51,6 +64,20 @@ impl<S: Store> Journal<S> {
     /// Messages that may be sent, and were not since the connection began.
     pub const fn unsent_messages(&self) -> u64 {
         self.limit().sequence - self.cursor.sequence
+    }
+
+    /// Bytes of the messages that were sent since the connection began, and not acknowledged.
+    pub const fn bytes_sent(&self) -> u64 {
+        self.cursor.pos - self.head.pos
+    }
+
+    /// Bytes of the next message that [`copy_unsent`](Self::copy_unsent) appends, if there is one.
+    pub fn next_unsent_len(&self) -> Option<u64> {
+        if self.unsent_messages() == 0 {
+            return None;
+        }
+        // What is damaged is found when it is copied.
+        Some(self.record_len(self.cursor.pos, self.limit().pos).unwrap_or(0))
     }
 
     /// Appends messages to `out`, as on the wire, and returns how many. They are all of at most `bytes_max` bytes, but

@@ -3,7 +3,7 @@
 use shardcast_proto::{
     Error,
     tcpshm::{
-        ByteOrder, Geometry, GeometryError, Header, Login, LoginResponse, Name, NameError, Standing, Status,
+        ByteOrder, Geometry, GeometryError, Header, Login, LoginResponse, Name, NameError, Sequences, Status,
         UserData,
     },
 };
@@ -24,9 +24,9 @@ fn fields_lie_where_a_compiler_of_c_puts_them() {
             let data = UserData::new(len).expect("a size");
             let geometry = Geometry::new(name_size, order, data, data).expect("a geometry");
             let user_data = vec![0xdd; data.len()];
-            let standing = Standing { ack: 0x0102_0304, start: 5, end: 6 };
+            let sequences = Sequences { ack: 0x0102_0304, start: 5, end: 6 };
             let login = Login {
-                standing,
+                sequences,
                 user_data: &user_data,
                 uses_shared_memory: true,
                 client: b"client",
@@ -38,7 +38,7 @@ fn fields_lie_where_a_compiler_of_c_puts_them() {
             check(&sent, of_login, order, 1, &user_data, [b"client", b"server"]);
 
             let (status, server, error) = (Status::Mismatch, b"server", b"text");
-            let response = LoginResponse { standing, user_data: &user_data, status, server, error };
+            let response = LoginResponse { sequences, user_data: &user_data, status, server, error };
             let mut sent = Vec::new();
             response.encode(&geometry, &mut sent);
             assert_eq!(LoginResponse::decode(&sent, &geometry), Ok(Some(response)));
@@ -82,7 +82,7 @@ fn a_login_of_another_geometry_is_refused_with_its_header() {
     let large = large.expect("a geometry");
     let mut sent = Vec::new();
     let login = Login {
-        standing: Standing::default(),
+        sequences: Sequences::default(),
         user_data: &[],
         uses_shared_memory: false,
         client: b"c",
@@ -92,7 +92,7 @@ fn a_login_of_another_geometry_is_refused_with_its_header() {
     assert_eq!(Login::decode(&sent[..7], &large), Ok(None));
     assert_eq!(Login::decode(&sent[..8], &large), Err(Error::Malformed("login")));
     assert!(Login::may_begin_with(&sent[..1], &small) && !Login::may_begin_with(&sent[..1], &large));
-    // A response is no login.
+    // A response is not a login.
     assert_eq!(LoginResponse::decode(&sent, &small), Err(Error::Malformed("login response")));
 }
 

@@ -1,5 +1,8 @@
 //! tcpshm, against bytes recorded from the original.
 
+mod ends;
 mod layout;
+mod memory;
 mod recording;
+mod sessions;
 mod vectors;

@@ -1,0 +1,420 @@
+//! The peers of a server on one shard, and who may log in.
+
+use core::net::SocketAddr;
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    fmt,
+    rc::{Rc, Weak},
+};
+
+use super::{
+    Geometry, Login, LoginResponse, Mismatch, Name, Peer, PeerConfig, Sequences, Status, Times,
+    journal::{Journal, Store},
+};
+use crate::{ConnId, Time};
+
+/// Where the journals of the peers of one end are.
+pub trait Files {
+    /// What a journal is written to.
+    type Store: Store;
+
+    /// The journal of this peer, new if there is none.
+    ///
+    /// # Errors
+    /// It cannot be used; only this peer is concerned.
+    fn open(&self, remote: &Name) -> Result<Journal<Self::Store>, FileError>;
+
+    /// An empty journal in place of the one of this peer, with these counters.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open); then the old one is still there.
+    fn replace(&self, remote: &Name, start: Start) -> Result<Journal<Self::Store>, FileError>;
+}
+
+/// The counters with which a journal begins.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Start {
+    /// The sequence number of its first message.
+    pub next: u64,
+    /// How many messages of the peer count as consumed.
+    pub received: u64,
+}
+
+/// A journal cannot be used.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::tcpshm::FileError;
+///
+/// let error = FileError { code: "disk-full", text: "no space left on device".to_owned() };
+/// assert_eq!(error.to_string(), "no space left on device (disk-full)");
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{text} ({code})")]
+pub struct FileError {
+    /// Stable short name.
+    pub code: &'static str,
+    /// One sentence.
+    pub text: String,
+}
+
+/// What the application of a server decides, and learns. It must not use the table while it is called.
+pub trait Callbacks<S: Store> {
+    /// A client wants to log in. It may be refused nevertheless, for another reason.
+    ///
+    /// # Errors
+    /// It is refused.
+    fn new_connection(&self, from: SocketAddr, client: &Name, login: &Login<'_>) -> Result<Vec<u8>, Reject>;
+
+    /// The journal of this client cannot be used; its login is refused.
+    fn file_error(&self, client: &Name, error: &FileError);
+
+    /// The sequence numbers of this client do not match; what follows depends on the [`MismatchPolicy`].
+    fn mismatch(&self, client: &Name, mismatch: &Mismatch);
+
+    /// Both ends begin anew, because the client does not know this server: so many messages for it are dropped.
+    fn reset(&self, client: &Name, dropped: u64);
+
+    /// Another connection takes over: end this one.
+    fn cut(&self, connection: ConnId);
+}
+
+/// Why an application refuses a client.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Reject {
+    /// Data for the response.
+    pub user_data: Vec<u8>,
+    /// The text for the client, of which 31 bytes are sent.
+    pub text: String,
+}
+
+/// What happens if a client logs in whose name is connected.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum SecondLogin {
+    /// It is refused.
+    #[default]
+    Reject,
+    /// The older connection ends.
+    TakeOver,
+}
+
+/// What happens if the sequence numbers of both ends do not match.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum MismatchPolicy {
+    /// The login is refused, until somebody has found out why.
+    #[default]
+    Reject,
+    /// What the client says counts: it gets no message that was kept for it, and all that it keeps are received.
+    ResetToPeer,
+    /// Both begin anew: messages that either end keeps are dropped.
+    ResetBoth,
+}
+
+/// What a table is made of.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TableConfig {
+    /// The geometry of all clients.
+    pub geometry: Geometry,
+    /// Times of connections.
+    pub times: Times,
+    /// Bounds of each peer.
+    pub peer: PeerConfig,
+    /// What happens if a client logs in whose name is connected. Default: it is refused.
+    pub second_login: SecondLogin,
+    /// What happens if sequence numbers do not match. Default: the login is refused.
+    pub mismatch: MismatchPolicy,
+    /// The most peers, connected or not. Default: 10,000.
+    pub peers_max: usize,
+}
+
+impl Default for TableConfig {
+    fn default() -> Self {
+        Self {
+            geometry: Geometry::default(),
+            times: Times::default(),
+            peer: PeerConfig::default(),
+            second_login: SecondLogin::default(),
+            mismatch: MismatchPolicy::default(),
+            peers_max: 10_000,
+        }
+    }
+}
+
+/// The peers of a server on one shard, by name. They outlive their connections.
+pub struct PeerTable<F: Files> {
+    server: Name,
+    config: TableConfig,
+    files: F,
+    callbacks: RefCell<Option<Weak<dyn Callbacks<F::Store>>>>,
+    peers: RefCell<HashMap<Name, Rc<Entry<F::Store>>>>,
+    connected: RefCell<HashMap<ConnId, Name>>,
+}
+
+/// One peer of the table.
+pub struct Entry<S: Store> {
+    peer: Rc<RefCell<Peer<S>>>,
+    connection: Cell<Option<ConnId>>,
+    /// When it was connected last; while it is connected, when that began.
+    since: Cell<Time>,
+}
+
+impl<S: Store> Entry<S> {
+    /// The peer.
+    pub const fn peer(&self) -> &Rc<RefCell<Peer<S>>> {
+        &self.peer
+    }
+
+    /// Its connection, if it is connected.
+    pub const fn connection(&self) -> Option<ConnId> {
+        self.connection.get()
+    }
+}
+
+/// The entry of a client that may log in, and the user data of the response.
+type Admitted<S> = (Rc<Entry<S>>, Vec<u8>);
+
+/// A login that was refused.
+pub(super) struct Refused {
+    status: Status,
+    sequences: Sequences,
+    reject: Reject,
+}
+
+impl Refused {
+    fn new(text: &str) -> Self {
+        let reject = Reject { user_data: Vec::new(), text: text.to_owned() };
+        Self { status: Status::Refused, sequences: Sequences::default(), reject }
+    }
+}
+
+impl<F: Files> PeerTable<F> {
+    /// An empty table.
+    pub fn new(server: Name, config: TableConfig, files: F) -> Self {
+        Self {
+            server,
+            config,
+            files,
+            callbacks: RefCell::default(),
+            peers: RefCell::default(),
+            connected: RefCell::default(),
+        }
+    }
+
+    /// Sets the application, which may own the table.
+    pub fn set_callbacks(&self, callbacks: Weak<dyn Callbacks<F::Store>>) {
+        self.callbacks.replace(Some(callbacks));
+    }
+
+    /// The name of the server.
+    pub const fn server(&self) -> &Name {
+        &self.server
+    }
+
+    /// How it was configured.
+    pub const fn config(&self) -> &TableConfig {
+        &self.config
+    }
+
+    /// Where the journals are.
+    pub const fn files(&self) -> &F {
+        &self.files
+    }
+
+    /// The peer with this name.
+    pub fn get(&self, name: &Name) -> Option<Rc<Entry<F::Store>>> {
+        self.peers.borrow().get(name).cloned()
+    }
+
+    /// The name of the peer that has logged in on this connection.
+    pub fn connected(&self, id: ConnId) -> Option<Name> {
+        self.connected.borrow().get(&id).cloned()
+    }
+
+    /// All peers.
+    pub fn all(&self) -> Vec<Rc<Entry<F::Store>>> {
+        self.peers.borrow().values().cloned().collect()
+    }
+
+    fn callbacks(&self) -> Option<Rc<dyn Callbacks<F::Store>>> {
+        self.callbacks.borrow().as_ref().and_then(Weak::upgrade)
+    }
+
+    /// A client logs in: appends the response, and returns its entry if it may.
+    pub(super) fn log_in(
+        &self,
+        id: ConnId,
+        from: SocketAddr,
+        login: &Login<'_>,
+        out: &mut Vec<u8>,
+        now: Time,
+    ) -> Option<Rc<Entry<F::Store>>> {
+        let admitted = self.admit(id, from, login, now);
+        let server = self.server.as_str().as_bytes();
+        let (response, entry) = match &admitted {
+            Ok((entry, user_data)) => {
+                let sequences = entry.peer.borrow().sequences();
+                let response =
+                    LoginResponse { sequences, user_data, status: Status::Accepted, server, error: b"" };
+                (response, Some(Rc::clone(entry)))
+            }
+            Err(Refused { status, sequences, reject: Reject { user_data, text } }) => {
+                let (sequences, error) = (*sequences, text.as_bytes());
+                (LoginResponse { sequences, user_data, status: *status, server, error }, None)
+            }
+        };
+        response.encode(&self.config.geometry, out);
+        entry
+    }
+
+    fn admit(
+        &self,
+        id: ConnId,
+        from: SocketAddr,
+        login: &Login<'_>,
+        now: Time,
+    ) -> Result<Admitted<F::Store>, Refused> {
+        if login.uses_shared_memory {
+            return Err(Refused::new("no shared memory"));
+        }
+        let client = login.client_name().ok().filter(|it| self.config.geometry.fits(it));
+        let client = client.ok_or_else(|| Refused::new("Invalid client name"))?;
+        let callbacks = self.callbacks();
+        let user_data = match &callbacks {
+            Some(callbacks) => callbacks.new_connection(from, &client, login).map_err(|reject| {
+                let text = if reject.text.is_empty() { "Login Reject".to_owned() } else { reject.text };
+                let reject = Reject { text, ..reject };
+                Refused { status: Status::Refused, sequences: Sequences::default(), reject }
+            })?,
+            None => Vec::new(),
+        };
+        let entry = self.vacant(&client, callbacks.as_deref())?;
+        let remote = self.begin_anew(&entry, login, callbacks.as_deref())?;
+        self.match_numbers(&entry, remote, &user_data, callbacks.as_deref())?;
+        entry.connection.set(Some(id));
+        entry.since.set(now);
+        self.connected.borrow_mut().insert(id, client);
+        Ok((entry, user_data))
+    }
+
+    /// The entry of a client, which is not connected.
+    fn vacant(
+        &self,
+        client: &Name,
+        callbacks: Option<&dyn Callbacks<F::Store>>,
+    ) -> Result<Rc<Entry<F::Store>>, Refused> {
+        if let Some(entry) = self.get(client) {
+            match (entry.connection.get(), self.config.second_login) {
+                (None, _) => {}
+                (Some(_), SecondLogin::Reject) => return Err(Refused::new("Already logged on")),
+                (Some(older), SecondLogin::TakeOver) => {
+                    entry.peer.borrow_mut().handle_closed();
+                    entry.connection.set(None);
+                    callbacks.into_iter().for_each(|callbacks| callbacks.cut(older));
+                }
+            }
+            return Ok(entry);
+        }
+        if self.peers.borrow().len() >= self.config.peers_max {
+            return Err(Refused::new("Max client cnt exceeded"));
+        }
+        let journal = self.files.open(client).map_err(|error| Self::file_error(client, &error, callbacks))?;
+        let peer = Peer::new(self.server.clone(), client.clone(), journal, self.config.peer.clone());
+        let entry = Rc::new(Entry {
+            peer: Rc::new(RefCell::new(peer)),
+            connection: Cell::default(),
+            since: Cell::default(),
+        });
+        self.peers.borrow_mut().insert(client.clone(), Rc::clone(&entry));
+        Ok(entry)
+    }
+
+    fn file_error(client: &Name, error: &FileError, callbacks: Option<&dyn Callbacks<F::Store>>) -> Refused {
+        callbacks.into_iter().for_each(|callbacks| callbacks.file_error(client, error));
+        Refused::new("System error")
+    }
+
+    /// A client that was not connected to this server last begins anew, and so does this end. Returns its sequence numbers.
+    fn begin_anew(
+        &self,
+        entry: &Entry<F::Store>,
+        login: &Login<'_>,
+        callbacks: Option<&dyn Callbacks<F::Store>>,
+    ) -> Result<Sequences, Refused> {
+        if login.last_server == self.server.as_str().as_bytes() {
+            return Ok(login.sequences);
+        }
+        let sequences = entry.peer.borrow().sequences();
+        if sequences != Sequences::default() {
+            let dropped = self.replace(entry, Start::default(), callbacks)?;
+            let client = entry.peer.borrow().remote().clone();
+            callbacks.into_iter().for_each(|callbacks| callbacks.reset(&client, dropped));
+        }
+        Ok(Sequences::default())
+    }
+
+    /// Replaces the journal; returns how many messages it kept.
+    fn replace(
+        &self,
+        entry: &Entry<F::Store>,
+        start: Start,
+        callbacks: Option<&dyn Callbacks<F::Store>>,
+    ) -> Result<u64, Refused> {
+        let mut peer = entry.peer.borrow_mut();
+        let kept = peer.journal().next() - peer.journal().first();
+        let replaced = self.files.replace(peer.remote(), start);
+        let journal = replaced.map_err(|error| Self::file_error(peer.remote(), &error, callbacks))?;
+        peer.replace_journal(journal);
+        Ok(kept)
+    }
+
+    fn match_numbers(
+        &self,
+        entry: &Entry<F::Store>,
+        remote: Sequences,
+        user_data: &[u8],
+        callbacks: Option<&dyn Callbacks<F::Store>>,
+    ) -> Result<(), Refused> {
+        let opened = entry.peer.borrow_mut().handle_opened(remote);
+        let Err(mismatch) = opened else { return Ok(()) };
+        let client = entry.peer.borrow().remote().clone();
+        callbacks.into_iter().for_each(|callbacks| callbacks.mismatch(&client, &mismatch));
+        let received = match self.config.mismatch {
+            MismatchPolicy::Reject => {
+                let reject = Reject { user_data: user_data.to_vec(), text: String::new() };
+                return Err(Refused { status: Status::Mismatch, sequences: mismatch.local, reject });
+            }
+            MismatchPolicy::ResetToPeer => remote.start,
+            MismatchPolicy::ResetBoth => remote.end,
+        };
+        let start = Start { next: remote.ack.into(), received: received.into() };
+        self.replace(entry, start, callbacks)?;
+        let opened = entry.peer.borrow_mut().handle_opened(remote);
+        debug_assert_eq!(opened, Ok(()), "the numbers are those of the peer");
+        Ok(())
+    }
+
+    /// This connection of a peer has ended.
+    pub(super) fn closed(&self, entry: &Entry<F::Store>, id: ConnId, now: Time) {
+        self.connected.borrow_mut().remove(&id);
+        // Another one may have taken over.
+        if entry.connection.get() == Some(id) {
+            entry.peer.borrow_mut().handle_closed();
+            entry.connection.set(None);
+            entry.since.set(now);
+        }
+    }
+}
+
+impl<F: Files> fmt::Debug for PeerTable<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PeerTable").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+impl<S: Store> fmt::Debug for Entry<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").field("connection", &self.connection).finish_non_exhaustive()
+    }
+}
