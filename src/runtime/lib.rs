@@ -61,6 +61,7 @@ mod shard;
 pub mod stats;
 pub mod tars;
 pub mod task;
+pub mod tcpshm;
 pub mod topics;
 mod transport;
 mod watch;

@@ -50,7 +50,7 @@ pub use builder::{ClientBuilder, ConnectError};
 pub use callbacks::CallbackThreads;
 pub use endpoint::{Endpoint, Resolve};
 pub use future::CallFuture;
-pub(crate) use thread::ThreadConnection;
+pub(crate) use thread::{Fate, Link, News, ThreadConnection, now};
 
 use self::{
     callback::Callback,

@@ -42,7 +42,7 @@ use shardcast_proto::{
 
 pub(crate) use fan_out::{Content, Frames, Outgoing};
 pub use local::LocalConnection;
-pub(crate) use outbound::{Owner, made_limits};
+pub(crate) use outbound::{Owner, WINDOW_BOUNDS, made_limits};
 pub(crate) use shared::{Admission, ListenerShared, Permits, Shared};
 
 use crate::{
@@ -207,6 +207,9 @@ impl Conns {
 
     /// Sets the service of each protocol of each listener.
     pub(crate) fn set_services(&self, services: Vec<Vec<Box<dyn Service>>>) {
+        for (services, states) in services.iter().zip(&self.protocol_states) {
+            services.iter().zip(states).for_each(|(service, state)| service.attached(state));
+        }
         let set = self.services.set(services);
         debug_assert!(set.is_ok(), "services are made once");
     }

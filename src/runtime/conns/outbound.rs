@@ -13,7 +13,7 @@ use shardcast_os::socket::TcpOptions;
 use shardcast_proto::{
     Event, Opening, Protocol, Time,
     connection::{self, CloseReason, Limits, Outcome, State},
-    outbox::OutboxBounds,
+    outbox::{OutboxBounds, OverflowPolicy},
     push::schedule::RateLimit,
 };
 
@@ -127,6 +127,16 @@ impl Conns {
 }
 
 /// Bounds of a connection that this process opens.
+/// The bounds of an outbox whose session has a window of its own.
+pub(crate) const WINDOW_BOUNDS: OutboxBounds = {
+    let mut bounds = OutboxBounds::DEFAULT;
+    bounds.bytes_max = usize::MAX;
+    bounds.messages_max = usize::MAX;
+    bounds.age_max = Duration::ZERO;
+    bounds.overflow = OverflowPolicy::Disconnect;
+    bounds
+};
+
 pub(crate) const fn made_limits(outbox: OutboxBounds) -> Limits {
     let mut limits = Limits::DEFAULT;
     limits.outbox = outbox;

@@ -23,8 +23,12 @@ use shardcast_proto::{
     },
 };
 
-use super::{OpenError, SinkRef, scope, stream::BOUNDS};
-use crate::{client::ThreadConnection, conns::made_limits, mesh::port};
+use super::{OpenError, SinkRef, scope};
+use crate::{
+    client::ThreadConnection,
+    conns::{WINDOW_BOUNDS, made_limits},
+    mesh::port,
+};
 
 /// The sending end of a stream of `T`, on an ordinary thread.
 ///
@@ -459,7 +463,7 @@ const OPENED_MAX: usize = 10_000;
 
 const USE_ASYNC: &str = "use `open_sink`, `Sink` and `Source` there";
 
-static LIMITS: Limits = made_limits(BOUNDS);
+static LIMITS: Limits = made_limits(WINDOW_BOUNDS);
 
 #[cfg(test)]
 mod tests;

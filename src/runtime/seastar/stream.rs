@@ -18,7 +18,6 @@ use shardcast_os::socket::TcpOptions;
 use shardcast_proto::{
     Event, Protocol, Time,
     connection::Outcome,
-    outbox::OutboxBounds,
     seastar::{
         ConnectionId,
         rpc::{ClientConfig, Read, SeastarStream, Stream, StreamError},
@@ -29,8 +28,8 @@ use shardcast_proto::{
 
 use super::scope;
 use crate::{
-    CloseReason, ConnId, OverflowPolicy,
-    conns::{Conns, Owner},
+    CloseReason, ConnId,
+    conns::{Conns, Owner, WINDOW_BOUNDS},
     reactor::current,
 };
 
@@ -498,7 +497,7 @@ fn connect(
         state: Rc::clone(&stream) as _,
         stream: Rc::clone(&stream),
     };
-    let conn = conns.connect(to.0, to.1, BOUNDS, Rc::new(owner))?;
+    let conn = conns.connect(to.0, to.1, WINDOW_BOUNDS, Rc::new(owner))?;
     Ok(Rc::new(Link { stream, conn, is_scheduled: Rc::default() }))
 }
 
@@ -533,13 +532,3 @@ impl Owner for Opened {
         scope::ended(self.client, &self.stream);
     }
 }
-
-/// The window of the stream is the bound.
-pub(super) const BOUNDS: OutboxBounds = {
-    let mut bounds = OutboxBounds::DEFAULT;
-    bounds.bytes_max = usize::MAX;
-    bounds.messages_max = usize::MAX;
-    bounds.age_max = std::time::Duration::ZERO;
-    bounds.overflow = OverflowPolicy::Disconnect;
-    bounds
-};

@@ -7,6 +7,8 @@ pub use context::Context;
 pub use reply::Reply;
 pub(crate) use reply::{Handling, Scratch, Written};
 
+use std::{any::Any, rc::Rc};
+
 use shardcast_proto::Request;
 
 use crate::{CloseReason, Connection};
@@ -18,6 +20,12 @@ use crate::{CloseReason, Connection};
 /// see [`Reply::answer_with`]. A panic fails only the request that was served; if the protocol has no failure
 /// responses, it closes the connection.
 pub trait Service: 'static {
+    /// Gives the service the state that the sessions of its protocol share on this shard, before anything is accepted.
+    #[doc(hidden)]
+    fn attached(&self, state: &Rc<dyn Any>) {
+        let _ = state;
+    }
+
     /// A connection was opened whose first bytes match the protocol of this service.
     fn opened(&self, connection: &Connection) {
         let _ = connection;

@@ -30,8 +30,8 @@ use crate::{
 };
 
 /// A socket, and the core of its connection. The thread that has it drives it.
-pub(super) struct Link {
-    pub(super) socket: Arc<OwnedFd>,
+pub(crate) struct Link {
+    pub(crate) socket: Arc<OwnedFd>,
     peer: SocketAddr,
     connection: Connection<dyn Session + Send>,
     limits: &'static Limits,
@@ -51,7 +51,7 @@ struct Sending {
 }
 
 /// What a client learns from its link.
-pub(super) enum News<'a> {
+pub(crate) enum News<'a> {
     /// The session is established.
     Established,
     /// The session has an event.
@@ -60,7 +60,7 @@ pub(super) enum News<'a> {
 
 /// How a link has ended.
 #[derive(Debug)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     /// It has ended for the client.
     Ended(CloseReason),
     /// It is over: drop it.
@@ -69,7 +69,7 @@ pub(super) enum Fate {
 
 impl Link {
     /// Begins to connect.
-    pub(super) fn connect(
+    pub(crate) fn connect(
         peer: SocketAddr,
         tcp: &TcpOptions,
         limits: &'static Limits,
@@ -89,16 +89,16 @@ impl Link {
         })
     }
 
-    pub(super) fn is_connecting(&self) -> bool {
+    pub(crate) fn is_connecting(&self) -> bool {
         self.connection.state() == State::Waiting
     }
 
-    pub(super) fn take_failure(&mut self) -> Option<ConnectFailure> {
+    pub(crate) fn take_failure(&mut self) -> Option<ConnectFailure> {
         self.failure.take()
     }
 
     /// Checks whether it has connected, and if so opens the session; true if that is established at once.
-    pub(super) fn open(&mut self, protocol: &dyn Protocol, now: Time) -> bool {
+    pub(crate) fn open(&mut self, protocol: &dyn Protocol, now: Time) -> bool {
         match socket::has_connected(&*self.socket) {
             Ok(false) => return false,
             Ok(true) => {}
@@ -133,7 +133,7 @@ impl Link {
     }
 
     /// The readiness of the socket for which the link must be driven.
-    pub(super) fn interest(&self) -> Interest {
+    pub(crate) fn interest(&self) -> Interest {
         let connecting = self.is_connecting();
         Interest {
             receive: !connecting && self.connection.state() != State::Cut && self.connection.wants_input(),
@@ -142,18 +142,18 @@ impl Link {
     }
 
     /// Whether it has room for another request.
-    pub(super) fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         self.connection.is_open() && self.connection.outbox().response_bytes() < self.limits.outbox.bytes_max
     }
 
     /// Lets the session encode a request; false when it cannot.
-    pub(super) fn say(&mut self, request: Request<'_>, now: Time) -> bool {
+    pub(crate) fn say(&mut self, request: Request<'_>, now: Time) -> bool {
         let say = |link: &mut Self| link.connection.say(Command::Request(request), &link.spares, now);
         self.guarded(now, say).unwrap_or(false)
     }
 
     /// Takes what the peer has sent, and gives the news to `take`.
-    pub(super) fn receive(&mut self, now: Time, mut take: impl FnMut(News<'_>) -> Outcome<'static>) {
+    pub(crate) fn receive(&mut self, now: Time, mut take: impl FnMut(News<'_>) -> Outcome<'static>) {
         BUFFER.with_borrow_mut(|buffer| {
             buffer.resize(BUFFER_LEN, 0);
             while self.connection.wants_input() && self.connection.state() != State::Cut {
@@ -174,7 +174,7 @@ impl Link {
     }
 
     /// Continues with received bytes that were held; true when there were any.
-    pub(super) fn resume(&mut self, now: Time, mut take: impl FnMut(News<'_>) -> Outcome<'static>) -> bool {
+    pub(crate) fn resume(&mut self, now: Time, mut take: impl FnMut(News<'_>) -> Outcome<'static>) -> bool {
         let resumes = self.connection.take_resume();
         if resumes {
             self.pass(&[], now, &mut take);
@@ -207,12 +207,12 @@ impl Link {
     }
 
     /// The client takes events again.
-    pub(super) fn handle_room(&mut self, now: Time) {
+    pub(crate) fn handle_room(&mut self, now: Time) {
         self.connection.handle_room(now);
     }
 
     /// Sends what waits, as much as the kernel takes.
-    pub(super) fn flush(&mut self, now: Time) {
+    pub(crate) fn flush(&mut self, now: Time) {
         loop {
             if self.sending.is_none() {
                 let parcel = self.connection.poll_transmit(self.limits, &self.spares, now);
@@ -238,12 +238,12 @@ impl Link {
         }
     }
 
-    pub(super) fn poll_timeout(&self, now: Time) -> Option<Time> {
+    pub(crate) fn poll_timeout(&self, now: Time) -> Option<Time> {
         self.connection.poll_timeout(self.limits, now)
     }
 
     /// Does what is due by now.
-    pub(super) fn handle_timeout(&mut self, now: Time) {
+    pub(crate) fn handle_timeout(&mut self, now: Time) {
         if self.poll_timeout(now).is_none_or(|deadline| deadline > now) {
             return;
         }
@@ -266,24 +266,24 @@ impl Link {
     }
 
     /// The application has changed what it shares with the session.
-    pub(super) fn handle_session_change(&mut self, now: Time) {
+    pub(crate) fn handle_session_change(&mut self, now: Time) {
         self.guarded(now, |link| {
             link.connection.handle_session_change(link.limits, &link.spares, now);
         });
     }
 
     /// Ends it at once: what is queued is lost.
-    pub(super) fn cut(&mut self, now: Time) {
+    pub(crate) fn cut(&mut self, now: Time) {
         self.connection.cut_now(CloseReason::Closed, self.limits, now);
     }
 
     /// Ends it: what is queued is still sent.
-    pub(super) fn end(&mut self, now: Time) {
+    pub(crate) fn end(&mut self, now: Time) {
         self.connection.end(CloseReason::Closed, self.limits, now);
     }
 
     /// How it has ended, if it has.
-    pub(super) fn fate(&mut self) -> Option<Fate> {
+    pub(crate) fn fate(&mut self) -> Option<Fate> {
         while let Some(action) = self.connection.poll_action() {
             match action {
                 Action::Ended(why) => return Some(Fate::Ended(why)),

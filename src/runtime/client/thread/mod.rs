@@ -33,12 +33,14 @@ use shardcast_os::{
 };
 use shardcast_proto::{Time, rpc::Caller};
 
-pub(crate) use self::connection::ThreadConnection;
 use self::{
     background::{User, Watched},
-    link::Link,
     slot::Slot,
     spin::Spin,
+};
+pub(crate) use self::{
+    connection::ThreadConnection,
+    link::{Fate, Link, News},
 };
 use super::{
     CallResult, ClientBuilder, ConnectError, EventCallback, PushCallback,
@@ -365,7 +367,7 @@ fn unlock(mut state: Guard<'_>) {
 
 type Guard<'s> = MutexGuard<'s, State>;
 
-fn now() -> Time {
+pub(crate) fn now() -> Time {
     Time::from_nanos(clock::now_nanos())
 }
 

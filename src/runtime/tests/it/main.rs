@@ -44,6 +44,7 @@ mod tars_rpc;
 mod tars_serial;
 mod task_queues;
 mod tasks;
+mod tcpshm;
 mod topic_abuse;
 mod topic_client;
 mod topic_history;

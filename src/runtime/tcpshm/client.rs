@@ -1,0 +1,708 @@
+//! A client of tcpshm on an ordinary thread, which performs its I/O.
+
+use std::{
+    collections::hash_map::RandomState,
+    fmt,
+    hash::{BuildHasher as _, Hasher as _},
+    io,
+    net::ToSocketAddrs as _,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use shardcast_os::{
+    poll::{self, Interest, Wakeup},
+    socket::TcpOptions,
+};
+use shardcast_proto::{
+    self as proto, Event, Opening, Route, Session, Sniff, Time,
+    connection::{CloseReason, Limits, Outcome},
+    rpc::Backoff,
+    tcpshm::{
+        ClientConfig, ClientState, Connecting, FileError, Geometry, LoggedOn, LoginError, MismatchPolicy,
+        Name, NotInFront, Peer, Times, Unconsumed, journal::AppendError,
+    },
+};
+
+use super::files::{Directory, DirectoryError, FileStore, FilesConfig, JournalFiles};
+use crate::{
+    client::{Fate, Link, News, now},
+    conns::{WINDOW_BOUNDS, made_limits},
+};
+
+/// What a client of tcpshm is made of.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// use shardcast::tcpshm::ClientOptions;
+///
+/// let options = ClientOptions::new("/var/lib/gateway").with(|it| it.reconnect_max = Duration::from_secs(1));
+/// assert!(options.reconnects);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ClientOptions {
+    /// The folder of its files. It is created, and locked for this client's name.
+    pub directory: PathBuf,
+    /// The geometry of the server. Default: that of the original's echo example.
+    pub geometry: Geometry,
+    /// Times of the connection.
+    pub times: Times,
+    /// Its files.
+    pub files: FilesConfig,
+    /// What is sent with the login.
+    pub user_data: Vec<u8>,
+    /// Bytes of received messages that wait for the application. Default: 4 MiB.
+    pub received_bytes_max: usize,
+    /// Bytes of messages that are sent and not acknowledged: see `docs/tcpshm.md`. Default: no bound.
+    pub unacknowledged_bytes_max: u64,
+    /// How often the application gets a message that it fails to consume, before the connection is closed. Default: 10.
+    pub attempts_max: u32,
+    /// What happens if the sequence numbers do not match. Default: the login fails.
+    pub mismatch: MismatchPolicy,
+    /// Whether it connects again by itself. Default: yes.
+    pub reconnects: bool,
+    /// The first pause between two attempts to connect; each further one is twice as long. Default: 100 ms.
+    pub reconnect_min: Duration,
+    /// The longest pause. Default: 5 s.
+    pub reconnect_max: Duration,
+}
+
+proto::with! {
+    /// # Examples
+    /// ```
+    /// use shardcast::tcpshm::ClientOptions;
+    ///
+    /// assert_eq!(ClientOptions::new("files").with(|it| it.user_data = vec![1]).user_data, [1]);
+    /// ```
+    impl ClientOptions
+}
+
+impl ClientOptions {
+    /// The defaults, with files in this folder.
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        let config = ClientConfig::default();
+        Self {
+            directory: directory.into(),
+            geometry: config.geometry,
+            times: config.times,
+            files: FilesConfig::default(),
+            user_data: config.user_data,
+            received_bytes_max: config.peer.received_bytes_max,
+            unacknowledged_bytes_max: config.peer.unacknowledged_bytes_max,
+            attempts_max: config.peer.attempts_max,
+            mismatch: config.mismatch,
+            reconnects: true,
+            reconnect_min: Duration::from_millis(100),
+            reconnect_max: Duration::from_secs(5),
+        }
+    }
+
+    fn config(&self) -> ClientConfig {
+        ClientConfig::default().with(|it| {
+            it.geometry = self.geometry;
+            it.times = self.times;
+            it.user_data.clone_from(&self.user_data);
+            it.peer.received_bytes_max = self.received_bytes_max;
+            it.peer.unacknowledged_bytes_max = self.unacknowledged_bytes_max;
+            it.peer.attempts_max = self.attempts_max;
+            it.mismatch = self.mismatch;
+        })
+    }
+}
+
+/// Something that a client cannot do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// Its folder, or its name, cannot be used.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// Its files cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The server, or this client, refuses the login.
+    #[error(transparent)]
+    Login(#[from] LoginError),
+    /// There is no connection.
+    #[error("no connection: {0}")]
+    Connect(#[source] io::Error),
+    /// It took too long.
+    #[error("timed out")]
+    TimedOut,
+    /// The message cannot be kept, now or ever.
+    #[error(transparent)]
+    Send(#[from] AppendError),
+    /// The client was never connected, so no server is known that a message would be for.
+    #[error("the client was never connected to a server")]
+    NoServer,
+    /// The message is not the next one to consume.
+    #[error(transparent)]
+    NotInFront(#[from] NotInFront),
+}
+
+/// A client of tcpshm. The thread that uses it performs its I/O, by [`poll`](Self::poll) or one of the methods that wait.
+///
+/// What it sends while it is not connected is kept, and sent later; it connects again by itself. [`ClientHandle`] sends from
+/// other threads.
+///
+/// # Examples
+/// ```no_run
+/// use shardcast::tcpshm::{Client, ClientEvent, ClientOptions};
+///
+/// let mut client = Client::open("client", "127.0.0.1:12345", ClientOptions::new("files"))?;
+/// loop {
+///     client.poll(|client, event| match event {
+///         ClientEvent::Message(message) => {
+///             println!("{} bytes", message.body().len());
+///             message.pop();
+///             client.send(1, b"thanks").expect("there is room");
+///         }
+///         ClientEvent::LoggedOn(_) | ClientEvent::LoginFailed(_) | ClientEvent::Disconnected(_) => println!("{event:?}"),
+///         _ => {}
+///     });
+/// }
+/// # Ok::<(), shardcast::tcpshm::ClientError>(())
+/// ```
+pub struct Client {
+    handle: ClientHandle,
+    protocol: ClientProtocol,
+    server: String,
+    link: Option<Link>,
+    is_logged_on: bool,
+    /// No attempt begins before; [`Time::NEVER`] if none does.
+    attempt_at: Time,
+    backoff: Backoff,
+    reconnects: bool,
+}
+
+/// Sends messages of a [`Client`], from any thread.
+///
+/// # Examples
+/// ```no_run
+/// use shardcast::tcpshm::{Client, ClientHandle, ClientOptions, Received};
+///
+/// let mut client = Client::connect("client", "127.0.0.1:12345", ClientOptions::new("files"))?;
+/// let handle: ClientHandle = client.handle();
+/// std::thread::spawn(move || handle.send(1, b"from another thread"));
+/// let Received { sequence, body, .. } = client.recv()?;
+/// println!("{} bytes", body.len());
+/// client.pop(sequence)?;
+/// # Ok::<(), shardcast::tcpshm::ClientError>(())
+/// ```
+#[derive(Clone)]
+pub struct ClientHandle {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: Cell,
+    /// The session must be asked for its output.
+    has_changed: AtomicBool,
+    wakeup: Wakeup,
+}
+
+type Cell = Arc<Mutex<ClientState<JournalFiles>>>;
+
+/// What happens to a client.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ClientEvent<'a> {
+    /// It is connected, and has logged on.
+    LoggedOn(LoggedOn),
+    /// The login failed.
+    LoginFailed(LoginError),
+    /// It cannot connect; it will try again.
+    ConnectFailed(io::Error),
+    /// Its connection has ended.
+    Disconnected(CloseReason),
+    /// A message has come.
+    Message(ClientMessage<'a>),
+}
+
+/// A message for a client. If it is not [consumed](Self::pop) when the function that gets it returns, it comes again after a
+/// pause.
+///
+/// # Examples
+/// ```
+/// use shardcast::tcpshm::ClientMessage;
+///
+/// fn print(message: ClientMessage<'_>) {
+///     println!("{}: type {}, {} bytes", message.sequence(), message.message_type(), message.body().len());
+///     message.pop();
+/// }
+/// ```
+#[derive(Clone, Copy)]
+pub struct ClientMessage<'a> {
+    handle: &'a ClientHandle,
+    sequence: u64,
+    message_type: u16,
+    body: &'a [u8],
+}
+
+/// A message that was received and not consumed yet: see [`Client::recv`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Received {
+    /// Its sequence number, for [`Client::pop`].
+    pub sequence: u64,
+    /// Its type.
+    pub message_type: u16,
+    /// Its body.
+    pub body: Box<[u8]>,
+}
+
+impl Client {
+    /// A client that connects as it is used. `server` is an address, or a host name with a port.
+    ///
+    /// # Errors
+    /// Its name, or its files, cannot be used.
+    pub fn open(name: &str, server: impl ToString, options: ClientOptions) -> Result<Self, ClientError> {
+        let name = Name::new(name).map_err(DirectoryError::from)?;
+        if !options.geometry.fits(&name) {
+            return Err(DirectoryError::NameLen { max: options.geometry.name_size() - 1 }.into());
+        }
+        let directory = Directory::open(&options.directory, &name, &options.files)?;
+        let files = JournalFiles::new(directory, name.clone());
+        let state = Arc::new(Mutex::new(ClientState::open(name, options.config(), files)?));
+        let wakeup = Wakeup::new().map_err(ClientError::Connect)?;
+        let shared = Shared { state: Arc::clone(&state), has_changed: AtomicBool::new(false), wakeup };
+        let seed = RandomState::new().build_hasher().finish();
+        Ok(Self {
+            handle: ClientHandle { shared: Arc::new(shared) },
+            protocol: ClientProtocol { state },
+            server: server.to_string(),
+            link: None,
+            is_logged_on: false,
+            attempt_at: Time::default(),
+            backoff: Backoff::new(options.reconnect_min, options.reconnect_max, seed),
+            reconnects: options.reconnects,
+        })
+    }
+
+    /// A client that has logged on. Its messages are taken by [`recv`](Self::recv).
+    ///
+    /// # Errors
+    /// Its name, or its files, cannot be used, or the server cannot be reached, or refuses it.
+    pub fn connect(name: &str, server: impl ToString, options: ClientOptions) -> Result<Self, ClientError> {
+        let login = options.times.login;
+        let mut client = Self::open(name, server, options)?;
+        client.handle.lock().pull();
+        client.log_on(login)?;
+        Ok(client)
+    }
+
+    /// Waits until it has logged on.
+    ///
+    /// # Errors
+    /// It cannot connect, or the login fails, or takes longer than `timeout`.
+    pub fn log_on(&mut self, timeout: Duration) -> Result<(), ClientError> {
+        let until = now() + timeout;
+        while !self.is_logged_on {
+            let mut failure = None;
+            self.poll(|_, event| match event {
+                ClientEvent::LoginFailed(error) => failure = Some(ClientError::Login(error)),
+                ClientEvent::ConnectFailed(error) => failure = Some(ClientError::Connect(error)),
+                _ => {}
+            });
+            if let Some(failure) = failure {
+                return Err(failure);
+            }
+            if now() >= until {
+                return Err(ClientError::TimedOut);
+            }
+            if !self.is_logged_on {
+                self.wait(until - now());
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends from other threads.
+    pub fn handle(&self) -> ClientHandle {
+        self.handle.clone()
+    }
+
+    /// Whether it is connected, and has logged on.
+    pub const fn is_logged_on(&self) -> bool {
+        self.is_logged_on
+    }
+
+    /// Does what can be done now, without waiting: connects, receives, sends. Calls `on` for what happens; it must not wait.
+    #[inline]
+    pub fn poll(&mut self, mut on: impl FnMut(&ClientHandle, ClientEvent<'_>)) {
+        let now = now();
+        if self.link.is_none() && !self.begin_to_connect(now, &mut on) {
+            return;
+        }
+        let Some(link) = &mut self.link else { return };
+        if link.is_connecting() {
+            link.open(&self.protocol, now);
+        } else {
+            let (handle, is_logged_on) = (&self.handle, &mut self.is_logged_on);
+            link.receive(now, |news| take_news(handle, is_logged_on, news, now, &mut on));
+        }
+        link.handle_timeout(now);
+        if self.handle.shared.has_changed.load(Ordering::Relaxed) {
+            self.handle.shared.has_changed.store(false, Ordering::Relaxed);
+            link.handle_session_change(now);
+        }
+        self.advance(now, &mut on);
+    }
+
+    /// Sends what waits, and follows the connection to its end.
+    #[inline]
+    fn advance(&mut self, now: Time, on: &mut impl FnMut(&ClientHandle, ClientEvent<'_>)) {
+        while let Some(link) = &mut self.link {
+            if !link.is_connecting() {
+                link.flush(now);
+            }
+            match link.fate() {
+                Some(fate) => self.ended(fate, now, on),
+                None => {
+                    let (handle, is_logged_on) = (&self.handle, &mut self.is_logged_on);
+                    if !link.resume(now, |news| take_news(handle, is_logged_on, news, now, on)) {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    #[cold]
+    fn begin_to_connect(&mut self, now: Time, on: &mut impl FnMut(&ClientHandle, ClientEvent<'_>)) -> bool {
+        if now < self.attempt_at {
+            return false;
+        }
+        let connected = self.server.to_socket_addrs().and_then(|mut addresses| {
+            let address = addresses.next().ok_or_else(|| io::Error::other("the name has no address"))?;
+            Link::connect(address, &TcpOptions::default(), &LIMITS, now)
+        });
+        match connected {
+            Ok(link) => self.link = Some(link),
+            Err(error) => {
+                self.try_later(now);
+                on(&self.handle, ClientEvent::ConnectFailed(error));
+            }
+        }
+        self.link.is_some()
+    }
+
+    fn try_later(&mut self, now: Time) {
+        self.attempt_at = if self.reconnects { now + self.backoff.pause() } else { Time::NEVER };
+    }
+
+    #[cold]
+    fn ended(&mut self, fate: Fate, now: Time, on: &mut impl FnMut(&ClientHandle, ClientEvent<'_>)) {
+        let link = self.link.take();
+        let failure = link.and_then(|mut link| link.take_failure());
+        let was_logged_on = std::mem::take(&mut self.is_logged_on);
+        let outcome = self.handle.lock().take_outcome();
+        if was_logged_on {
+            self.backoff.reset();
+        }
+        self.try_later(now);
+        let why = match fate {
+            Fate::Ended(why) => why,
+            Fate::Over => CloseReason::Closed,
+        };
+        let event = match (outcome, failure) {
+            (Some(Err(error)), _) => ClientEvent::LoginFailed(error),
+            (_, Some(failure)) => ClientEvent::ConnectFailed(io::Error::other(failure.to_string())),
+            _ if was_logged_on => ClientEvent::Disconnected(why),
+            _ => ClientEvent::ConnectFailed(io::Error::other(format!(
+                "the server closed the connection: {why}"
+            ))),
+        };
+        on(&self.handle, event);
+    }
+
+    /// Waits until [`poll`](Self::poll) may have something to do, at most for `timeout`.
+    pub fn wait(&self, timeout: Duration) {
+        let now = now();
+        let (socket, until) = match &self.link {
+            Some(link) => {
+                let interest = link.interest();
+                let socket = (interest != Interest::default()).then(|| (&*link.socket, interest));
+                (socket, link.poll_timeout(now).unwrap_or(Time::NEVER))
+            }
+            None => (None, self.attempt_at),
+        };
+        let timeout = timeout.min(until.saturating_since(now));
+        if self.handle.shared.has_changed.load(Ordering::Acquire) {
+            return;
+        }
+        // It is tried again.
+        let _ = poll::wait(socket, &self.handle.shared.wakeup, Some(timeout));
+    }
+
+    /// Sends a message at once: it is kept until the server has consumed it. Returns its sequence number.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    #[inline]
+    pub fn send(&mut self, message_type: u16, body: &[u8]) -> Result<u64, ClientError> {
+        let sequence = self.push_more(message_type, body)?;
+        self.flush();
+        Ok(sequence)
+    }
+
+    /// Keeps a message, more of which follow: it is sent with the next one, or by [`poll`](Self::poll).
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    #[inline]
+    pub fn push_more(&mut self, message_type: u16, body: &[u8]) -> Result<u64, ClientError> {
+        self.handle.append(message_type, body)
+    }
+
+    /// Sends what was kept.
+    #[inline]
+    pub fn flush(&mut self) {
+        let now = now();
+        if let Some(link) = self.link.as_mut().filter(|_| self.is_logged_on) {
+            link.handle_session_change(now);
+            link.flush(now);
+        }
+    }
+
+    /// Waits for the next message. It comes again until it is [consumed](Self::pop).
+    ///
+    /// # Errors
+    /// The login fails.
+    pub fn recv(&mut self) -> Result<Received, ClientError> {
+        loop {
+            if let Some(received) = self.try_recv()? {
+                return Ok(received);
+            }
+            self.wait(Duration::from_secs(60));
+        }
+    }
+
+    /// As [`recv`](Self::recv), for at most `timeout`.
+    ///
+    /// # Errors
+    /// The login fails, or nothing comes in time.
+    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Received, ClientError> {
+        let until = now() + timeout;
+        loop {
+            if let Some(received) = self.try_recv()? {
+                return Ok(received);
+            }
+            let now = now();
+            if now >= until {
+                return Err(ClientError::TimedOut);
+            }
+            self.wait(until - now);
+        }
+    }
+
+    /// The next message, if it has come.
+    ///
+    /// # Errors
+    /// The login fails.
+    pub fn try_recv(&mut self) -> Result<Option<Received>, ClientError> {
+        self.handle.lock().pull();
+        if let Some(received) = self.handle.front() {
+            return Ok(Some(received));
+        }
+        let mut failure = None;
+        self.poll(|_, event| {
+            if let ClientEvent::LoginFailed(error) = event {
+                failure = Some(error);
+            }
+        });
+        match failure {
+            Some(error) => Err(error.into()),
+            None => Ok(self.handle.front()),
+        }
+    }
+
+    /// Consumes the message with this sequence number: the server need not keep it any more.
+    ///
+    /// # Errors
+    /// It is not the next one.
+    pub fn pop(&mut self, sequence: u64) -> Result<(), ClientError> {
+        self.handle.with_peer(|peer| peer.pop(sequence))??;
+        if let Some(link) = self.link.as_mut().filter(|_| self.is_logged_on) {
+            let now = now();
+            link.handle_session_change(now);
+            link.flush(now);
+        }
+        Ok(())
+    }
+
+    /// Ends the connection; what is sent later is kept. Another one begins with the next [`poll`](Self::poll).
+    pub fn disconnect(&mut self) {
+        let now = now();
+        if let Some(link) = &mut self.link {
+            link.flush(now);
+            link.cut(now);
+        }
+        self.advance(now, &mut |_, _| {});
+        self.attempt_at = now;
+    }
+}
+
+fn take_news(
+    handle: &ClientHandle,
+    is_logged_on: &mut bool,
+    news: News<'_>,
+    now: Time,
+    on: &mut impl FnMut(&ClientHandle, ClientEvent<'_>),
+) -> Outcome<'static> {
+    match news {
+        News::Established => {
+            *is_logged_on = true;
+            let outcome = handle.lock().take_outcome();
+            let logged_on = outcome.and_then(Result::ok).unwrap_or_default();
+            on(handle, ClientEvent::LoggedOn(logged_on));
+        }
+        News::Event(Event::Request(request)) => {
+            let Route::Numbered(message_type) = request.route else { return Outcome::Nothing };
+            let (message_type, sequence, body) = (message_type as u16, request.id.0, request.body);
+            on(handle, ClientEvent::Message(ClientMessage { handle, sequence, message_type, body }));
+            // If it was consumed, this does nothing.
+            let _ = handle.with_peer(|peer| peer.keep(message_type, body, Unconsumed::Failed, now));
+        }
+        News::Event(_) => {}
+    }
+    Outcome::Nothing
+}
+
+impl ClientHandle {
+    /// Sends a message: it is kept until the server has consumed it. The thread of the client sends it, with its next
+    /// [`poll`](Client::poll); one that [waits](Client::wait) is woken. Returns its sequence number.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    pub fn send(&self, message_type: u16, body: &[u8]) -> Result<u64, ClientError> {
+        let sequence = self.append(message_type, body)?;
+        if !self.shared.has_changed.swap(true, Ordering::AcqRel) {
+            self.shared.wakeup.wake();
+        }
+        Ok(sequence)
+    }
+
+    /// The server that the client was connected to last.
+    pub fn server_name(&self) -> Option<Name> {
+        self.lock().peer().map(|peer| peer.remote().clone())
+    }
+
+    /// The sequence number that the next message gets; 0 before the first login.
+    pub fn next_sequence(&self) -> u64 {
+        self.lock().peer().map_or(0, |peer| peer.journal().next())
+    }
+
+    /// Messages of the server that were consumed, in all.
+    pub fn received(&self) -> u64 {
+        self.lock().peer().map_or(0, |peer| peer.journal().received())
+    }
+
+    /// Messages that the server has not consumed.
+    pub fn unacknowledged(&self) -> u64 {
+        self.lock().peer().map_or(0, |peer| peer.journal().messages_held())
+    }
+
+    #[inline]
+    fn append(&self, message_type: u16, body: &[u8]) -> Result<u64, ClientError> {
+        Ok(self.with_peer(|peer| peer.send(message_type, body))??)
+    }
+
+    fn front(&self) -> Option<Received> {
+        let state = self.lock();
+        let (sequence, message_type, body) = state.peer()?.front()?;
+        Some(Received { sequence, message_type, body: body.into() })
+    }
+
+    #[inline]
+    fn with_peer<R>(&self, f: impl FnOnce(&mut Peer<FileStore>) -> R) -> Result<R, ClientError> {
+        self.lock().peer_mut().map(f).ok_or(ClientError::NoServer)
+    }
+
+    #[inline]
+    fn lock(&self) -> MutexGuard<'_, ClientState<JournalFiles>> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<'a> ClientMessage<'a> {
+    /// Its sequence number.
+    pub const fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Its type.
+    pub const fn message_type(&self) -> u16 {
+        self.message_type
+    }
+
+    /// Its body.
+    pub const fn body(&self) -> &'a [u8] {
+        self.body
+    }
+
+    /// Consumes it: the server need not keep it any more.
+    #[inline]
+    pub fn pop(self) {
+        // It is the one in front until the function returns; a second call has no effect.
+        let _ = self.handle.with_peer(|peer| peer.pop(self.sequence));
+    }
+}
+
+/// The protocol of one client.
+struct ClientProtocol {
+    state: Cell,
+}
+
+impl proto::Protocol for ClientProtocol {
+    fn name(&self) -> &'static str {
+        "tcpshm"
+    }
+
+    /// It only connects.
+    fn sniff(&self, _: &[u8]) -> Sniff {
+        Sniff::Refuse
+    }
+
+    fn accept(&self, opening: &Opening<'_>) -> Box<dyn Session> {
+        Box::new(Connecting::new(Arc::clone(&self.state), opening.now))
+    }
+
+    fn connect(&self, opening: &Opening<'_>) -> Option<Box<dyn Session + Send>> {
+        Some(Box::new(Connecting::new(Arc::clone(&self.state), opening.now)))
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("server", &self.server)
+            .field("is_logged_on", &self.is_logged_on)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ClientHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientHandle").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ClientMessage<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let len = self.body.len();
+        f.debug_struct("ClientMessage")
+            .field("sequence", &self.sequence)
+            .field("len", &len)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Limits of the connection.
+static LIMITS: Limits = made_limits(WINDOW_BOUNDS);

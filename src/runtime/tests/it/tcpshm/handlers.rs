@@ -1,0 +1,86 @@
+//! What becomes of messages that a handler does not consume at once.
+
+use std::time::Duration;
+
+use shardcast::tcpshm::{SecondLogin, ServerOptions};
+
+use super::support::{World, echo, types};
+
+#[test]
+fn a_message_that_was_not_consumed_comes_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let world = World::start(&folder.path().join("server"), 1);
+    let mut client = world.connect("client", &folder.path().join("client"));
+    echo(&mut client, types::RETRY, b"twice");
+    world.record.wait_for("attempt 3");
+    echo(&mut client, types::ECHO, b"then");
+}
+
+#[test]
+fn a_handler_that_always_fails_costs_its_connection_and_no_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = ServerOptions::new(folder.path().join("server")).with(|it| it.attempts_max = 3);
+    let world = World::start_with(&options, 1);
+    let mut other = world.connect("other", &folder.path().join("other"));
+    let mut client = world.connect("client", &folder.path().join("client"));
+    client.send(types::PANIC, b"poison").expect("there is room");
+    world.record.wait_for("client disconnected: closed");
+    echo(&mut other, types::ECHO, b"unharmed");
+    // The peer keeps the message, and the next connection meets it again.
+    assert_eq!(client.handle().unacknowledged(), 1);
+}
+
+#[test]
+fn a_held_message_is_consumed_by_a_task_and_those_after_it_wait() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let world = World::start(&folder.path().join("server"), 1);
+    let mut client = world.connect("client", &folder.path().join("client"));
+    for (message_type, text) in [(types::LATER, b"slow1"), (types::ECHO, b"quick"), (types::LATER, b"slow2")]
+    {
+        client.send(message_type, text).expect("there is room");
+    }
+    for expected in [b"slow1", b"quick", b"slow2"] {
+        let received = client.recv_timeout(Duration::from_secs(20)).expect("an echo");
+        assert_eq!(&*received.body, expected);
+        client.pop(received.sequence).expect("it is in front");
+    }
+}
+
+#[test]
+fn one_way_messages_are_acknowledged_without_other_traffic() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let world = World::start(&folder.path().join("server"), 1);
+    let mut client = world.connect("client", &folder.path().join("client"));
+    // More than the journal of the client keeps.
+    for _ in 0..300 {
+        while client.send(types::ONE_WAY, &[7; 60_000]).is_err() {
+            client.poll(|_, _| {});
+        }
+    }
+    crate::support::eventually(Duration::from_secs(20), || {
+        client.poll(|_, _| {});
+        client.handle().unacknowledged() == 0
+    });
+}
+
+#[test]
+fn a_name_is_connected_once_or_the_newer_connection_takes_over() {
+    for policy in [SecondLogin::Reject, SecondLogin::TakeOver] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = ServerOptions::new(folder.path().join("server")).with(|it| it.second_login = policy);
+        let world = World::start_with(&options, 1);
+        let (_older, _) = world.raw("client");
+        let mut newer = world.socket();
+        use std::io::Write as _;
+        newer.write_all(&super::support::login("client", "server", Default::default())).expect("it reads");
+        let (status, _, text) = super::support::response(&mut newer);
+        let takes_over = policy == SecondLogin::TakeOver;
+        assert_eq!((status == Default::default(), text.is_empty()), (takes_over, takes_over), "{text}");
+        if takes_over {
+            world.record.wait_for("client disconnected: superseded");
+            newer.write_all(&super::support::message(types::ECHO, 0, b"newer")).expect("it reads");
+            let (_, body) = super::support::read_message(&mut newer).expect("an echo");
+            assert_eq!(body, b"newer");
+        }
+    }
+}
