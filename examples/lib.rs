@@ -1,6 +1,8 @@
 //! What every example needs: to report that it is ready, and to end on a signal.
 #![forbid(unsafe_code)]
 
+pub mod tcpshm;
+
 use std::{
     fmt::Display,
     io::{self, Write as _},
