@@ -10,6 +10,7 @@ use shardcast::{
         rpc::{Adapter, AdapterOptions, Dispatcher, IncomingCall},
     },
     task,
+    tcpshm::{self, Handler, Message, Peer},
 };
 
 /// A packet is its own response. For Tars, the servant of the interface in `docs/echo.tars`.
@@ -53,6 +54,37 @@ pub fn seastar(listener: Listener, protocol: Protocol) -> Listener {
         streams(&registry);
         registry.service()
     })
+}
+
+/// `listener` with tcpshm and the service `echo`, which is compiled, and optimized, here.
+pub fn tcpshm(listener: Listener, protocol: tcpshm::Protocol) -> Listener {
+    listener.protocol(protocol, |_| Echo.service())
+}
+
+impl Handler for Echo {
+    type Data = ();
+
+    #[inline]
+    fn message(&self, peer: &Peer, message: Message<'_>) {
+        match peer.send(message.message_type(), message.body()) {
+            Ok(_) => message.pop(),
+            // As much is kept for the peer as may be: this one waits until it has consumed some.
+            Err(_) => send_later(message),
+        }
+    }
+}
+
+#[cold]
+fn send_later(message: tcpshm::Message<'_>) {
+    let (message_type, body, held) = (message.message_type(), message.body().to_vec(), message.hold());
+    task::spawn("echo", async move {
+        let peer = held.peer().clone();
+        // If the connection ends meanwhile, the message comes again.
+        if peer.ready(body.len()).await.is_ok() && held.pop().is_ok() {
+            let sent = peer.send(message_type, &body);
+            debug_assert!(sent.is_ok(), "there is room");
+        }
+    });
 }
 
 /// The verbs with streams of the service, in Seastar RPC.

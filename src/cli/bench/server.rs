@@ -29,7 +29,7 @@ pub(super) fn start(layout: &Layout, via: &Via<'_, Load>, registry: &Registry) -
     let mut options = via.listener_options();
     options.name = NAME.into();
     options.service = via.part.service.into();
-    let listener = registry.listener(&options)?;
+    let listener = registry.listener(&options, None)?;
     Ok(Measured(Server::builder().config(config).listen(listener).start()?))
 }
 

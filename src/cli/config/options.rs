@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shardcast::push::RateLimit;
 
 use super::values::{
-    AdminListen, AdminSocket, ByteSize, Cpus, EpochFile, HumanDuration, ListenAddr, LogFormat, LogLevel,
-    MemorySize, Overflow, Secret, Shards, Spin,
+    AdminListen, AdminSocket, ByteSize, Cpus, DataDir, EpochFile, HumanDuration, ListenAddr, LogFormat,
+    LogLevel, MemorySize, Overflow, Secret, Shards, Spin,
 };
 
 /// Configuration of `shardcast serve`.
@@ -67,6 +67,10 @@ pub(crate) struct ServerOptions {
     /// set back. "auto" is `epoch` in $STATE_DIRECTORY (systemd), else in shardcast of $XDG_STATE_HOME or of
     /// $HOME/.local/state. Servers may share it. "" turns it off: then only the clock counts.
     pub(crate) epoch_file: EpochFile,
+    /// Directory for the files of protocols, such as journals of messages. "auto" is $STATE_DIRECTORY (systemd), else
+    /// shardcast in $XDG_STATE_HOME or in $HOME/.local/state. It is created. Where it cannot be used, the server starts
+    /// without the default listeners that need it.
+    pub(crate) data_dir: DataDir,
 }
 
 /// Section `[limits]`.
@@ -385,6 +389,7 @@ impl Default for ServerOptions {
             receive_buffer_bytes: ByteSize(library.receive_buffer_bytes.into()),
             io_uring_disable: library.io_uring_disable,
             epoch_file: EpochFile::Auto,
+            data_dir: DataDir::Auto,
         }
     }
 }

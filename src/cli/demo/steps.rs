@@ -51,7 +51,7 @@ impl Demo {
         let via = registry.topics().next().context("no protocol has topics")?;
         let mut options = via.listener_options();
         options.name = "demo".into();
-        let listener = registry.listener(&options)?;
+        let listener = registry.listener(&options, None)?;
         let server = Server::builder().config(config).listen(listener).start()?;
         let (handle, address) = (server.handle(), server.address("demo").context("the listener just added")?);
         let running = handle.stats().len();

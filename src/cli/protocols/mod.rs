@@ -8,12 +8,13 @@ mod loads;
 mod seastar;
 mod tars;
 mod tars_framed;
+mod tcpshm;
 #[cfg(test)]
 mod tests;
 mod topics;
 mod via;
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use shardcast::Listener;
 
@@ -30,8 +31,8 @@ pub(crate) struct Entry {
     pub(crate) protocol: fn() -> Protocol,
     /// Its name for `--via`.
     pub(crate) via: &'static str,
-    /// Adds to a listener the protocol and the service of its options.
-    pub(crate) listen: fn(Listener, &ListenerOptions) -> anyhow::Result<Listener>,
+    /// Adds to a listener the protocol and the service of its options; files of the protocol are in this directory.
+    pub(crate) listen: fn(Listener, &ListenerOptions, Option<&Path>) -> anyhow::Result<Listener>,
     /// How `sub`, `pub` and `history` reach the topics of a server, if it has topics.
     pub(crate) topics: Option<Topics>,
     /// The loads that `bench` can measure with it.
@@ -48,7 +49,7 @@ pub(crate) struct Registry {
 impl Registry {
     /// The protocols of this command. The first is the default of listeners.
     pub(crate) fn builtin() -> Self {
-        Self::new(vec![tars_framed::entry(), tars::entry(), seastar::entry()])
+        Self::new(vec![tars_framed::entry(), tars::entry(), seastar::entry(), tcpshm::entry()])
     }
 
     /// These protocols and one more.
@@ -71,14 +72,19 @@ impl Registry {
     /// A listener with the protocol, the service and the name of these options, at their address.
     ///
     /// # Errors
-    /// There is no such protocol, or its options are not valid. Neither can be in a loaded configuration.
-    pub(crate) fn listener(&self, options: &ListenerOptions) -> anyhow::Result<Listener> {
+    /// There is no such protocol, or its options are not valid: neither can be in a loaded configuration. Or the protocol
+    /// needs `data_dir`, and cannot use it.
+    pub(crate) fn listener(
+        &self,
+        options: &ListenerOptions,
+        data_dir: Option<&Path>,
+    ) -> anyhow::Result<Listener> {
         let name = &*options.protocol;
         let (_, entry) = self
             .iter()
             .find(|(protocol, _)| protocol.name == name)
             .ok_or_else(|| anyhow::anyhow!("unknown protocol `{name}`"))?;
-        (entry.listen)(Listener::new(&*options.name, options.listen.0.to_string()), options)
+        (entry.listen)(Listener::new(&*options.name, options.listen.0.to_string()), options, data_dir)
     }
 
     /// The protocols with topics.

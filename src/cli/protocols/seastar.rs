@@ -1,6 +1,6 @@
 //! Seastar RPC: calls by number, and streams.
 
-use std::{io::Read as _, io::Write as _, net::TcpStream};
+use std::{io::Read as _, io::Write as _, net::TcpStream, path::Path};
 
 use anyhow::Context as _;
 use schemars::JsonSchema;
@@ -146,7 +146,7 @@ fn check(listener: &ListenerOptions) -> Vec<Fault> {
 }
 
 /// There is one service.
-fn listen(listener: Listener, options: &ListenerOptions) -> anyhow::Result<Listener> {
+fn listen(listener: Listener, options: &ListenerOptions, _: Option<&Path>) -> anyhow::Result<Listener> {
     Ok(echo::seastar(listener, options.protocol_options::<SeastarOptions>()?.library()))
 }
 

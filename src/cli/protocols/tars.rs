@@ -3,6 +3,7 @@
 use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
+    path::Path,
 };
 
 use anyhow::Context;
@@ -171,7 +172,7 @@ fn check(listener: &ListenerOptions) -> Vec<Fault> {
 }
 
 /// There is one service.
-fn listen(listener: Listener, options: &ListenerOptions) -> anyhow::Result<Listener> {
+fn listen(listener: Listener, options: &ListenerOptions, _: Option<&Path>) -> anyhow::Result<Listener> {
     Ok(echo::tars(listener, options.protocol_options::<TarsOptions>()?.library()?))
 }
 

@@ -3,6 +3,7 @@
 use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
+    path::Path,
 };
 
 use anyhow::Context;
@@ -95,7 +96,7 @@ fn check(listener: &ListenerOptions) -> Vec<Fault> {
 }
 
 /// There is one service.
-fn listen(listener: Listener, options: &ListenerOptions) -> anyhow::Result<Listener> {
+fn listen(listener: Listener, options: &ListenerOptions, _: Option<&Path>) -> anyhow::Result<Listener> {
     let FramedOptions { frame_len_min, frame_len_max } = options.protocol_options()?;
     let parser = LengthPrefixed::default().with(|it| {
         it.frame_len_min = frame_len_min;

@@ -121,7 +121,11 @@ fn protocol() -> Protocol {
     }
 }
 
-fn listen(listener: Listener, options: &ListenerOptions) -> anyhow::Result<Listener> {
+fn listen(
+    listener: Listener,
+    options: &ListenerOptions,
+    _: Option<&std::path::Path>,
+) -> anyhow::Result<Listener> {
     let ToyOptions { line_len_max } = options.protocol_options()?;
     let line = |input: &[u8]| match input.iter().position(|byte| *byte == b'\n') {
         Some(end) => Parsed::Full(end + 1),
@@ -314,7 +318,7 @@ fn an_added_protocol_is_in_all_that_is_made_from_the_registry() {
     }
     let listener = &catalog.schema()["properties"]["listener"]["items"];
     assert_eq!(listener["properties"]["toy-lines"]["properties"]["line_len_max"]["default"], 128);
-    assert_eq!(listener["properties"]["protocol"]["oneOf"][3]["const"], "toy-lines");
+    assert_eq!(listener["properties"]["protocol"]["oneOf"][4]["const"], "toy-lines");
     assert!(print_defaults(catalog).contains("[listener.toy-lines]"));
     for (text, words) in [
         ("protocol = 'toy-line'", "did you mean \"toy-lines\"?"),
@@ -326,7 +330,8 @@ fn an_added_protocol_is_in_all_that_is_made_from_the_registry() {
         ("service = 'shout'", "protocol `tars-framed` does not have the service `shout`"),
         (
             "service = 'shout'",
-            "valid: tars-framed with echo; tars with echo; seastar with echo; toy-lines with shout, echo",
+            "valid: tars-framed with echo; tars with echo; seastar with echo; tcpshm with echo; \
+             toy-lines with shout, echo",
         ),
     ] {
         let report = loaded(&format!("{LISTENER}{text}"), &[]).expect_err(text).render(false);
@@ -349,11 +354,11 @@ fn options_of_a_protocol_come_from_the_environment_too() {
 #[test]
 fn any_configured_listener_replaces_all_default_ones() {
     for (file, variables, names) in [
-        ("", vec![], vec!["push", "tars", "seastar", "toy"]),
+        ("", vec![], vec!["push", "tars", "seastar", "tcpshm", "toy"]),
         (
             "limits.keepalive = '5s'",
             vec![("SHARDCAST_SERVER__SHARDS", "1")],
-            vec!["push", "tars", "seastar", "toy"],
+            vec!["push", "tars", "seastar", "tcpshm", "toy"],
         ),
         (LISTENER, vec![], vec!["a"]),
         ("", vec![("SHARDCAST_LISTENER__0__LISTEN", "127.0.0.1:0")], vec!["push"]),
@@ -387,11 +392,12 @@ fn several_default_listeners_are_printed_with_the_same_meaning() {
 
 #[test]
 fn a_taken_port_costs_a_default_listener_and_ends_the_start_for_others() {
-    let mut config = config("");
-    config.listener[..3].iter_mut().for_each(|listener| listener.listen.0.set_port(0));
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut config = config(&format!("server.data_dir = '{}'\n", folder.path().display()));
+    config.listener[..4].iter_mut().for_each(|listener| listener.listen.0.set_port(0));
     let server = start(&config).expect("it starts");
     let names: Vec<_> = server.listeners().into_iter().map(|it| it.name).collect();
-    assert_eq!(names, ["push", "tars", "seastar"]);
+    assert_eq!(names, ["push", "tars", "seastar", "tcpshm"]);
     server.stop();
 
     // The first one is required, although it is a default listener.
@@ -412,12 +418,29 @@ fn a_taken_port_costs_a_default_listener_and_ends_the_start_for_others() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_used_costs_a_default_listener_and_ends_the_start_for_others() {
+    let folder = tempfile::NamedTempFile::new().expect("a file");
+    let data_dir = format!("server.data_dir = '{}'\n", folder.path().display());
+    let mut config = config(&data_dir);
+    config.listener[..4].iter_mut().for_each(|listener| listener.listen.0.set_port(0));
+    let server = start(&config).expect("it starts");
+    let names: Vec<_> = server.listeners().into_iter().map(|it| it.name).collect();
+    assert_eq!(names, ["push", "tars", "seastar"]);
+    server.stop();
+
+    let listener = "[[listener]]\nname = 'a'\nlisten = '127.0.0.1:0'\nprotocol = 'tcpshm'\n";
+    let error = start(&self::config(&format!("{data_dir}{listener}"))).err().expect("no folder");
+    assert!(format!("{error:#}").contains("cannot use the folder"), "{error:#}");
+}
+
+#[test]
 fn a_start_without_a_default_listener_logs_the_layout_once() {
     // Two shards on one CPU, which is worth a warning.
     let cpu = Machine::read().allowed[0];
     let text =
         format!("server.shards = 2\nserver.cpus = '{cpu}'\nserver.spin = '0'\nserver.epoch_file = ''\n");
     let mut config = loaded(&text, &[]).expect("valid").config;
+    config.server.data_dir = "/dev/null/none".parse().expect("a path");
     config.listener[..3].iter_mut().for_each(|listener| listener.listen.0.set_port(0));
 
     let file = Arc::new(tempfile::tempfile().expect("a file of our own"));

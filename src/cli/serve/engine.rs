@@ -1,6 +1,6 @@
 //! The server of a configuration, for `serve`.
 
-use std::{io::ErrorKind, sync::Arc, thread, time::Duration};
+use std::{io::ErrorKind, path::Path, sync::Arc, thread, time::Duration};
 
 use anyhow::Context;
 use shardcast::{
@@ -19,11 +19,21 @@ use crate::{
 /// Starts the server of this configuration.
 pub(crate) fn start(config: &Config, registry: &Registry) -> anyhow::Result<Box<dyn Engine>> {
     let server = config.server_config().with(|it| it.epoch_file = config.server.epoch_file.path());
-    let listeners = config.listener.iter().map(|options| {
-        let listener = listener(options, &server.listener_limits, registry)?;
-        Ok((options, listener))
-    });
-    let mut listeners = listeners.collect::<anyhow::Result<Vec<_>>>()?;
+    let data_dir = config.server.data_dir.path();
+    let mut listeners = Vec::new();
+    for options in &config.listener {
+        match listener(options, &server.listener_limits, registry, data_dir.as_deref()) {
+            Ok(listener) => listeners.push((options, listener)),
+            Err(error) if options.optional => {
+                tracing::warn!(
+                    listener = options.name,
+                    error = format!("{error:#}"),
+                    "starting without this default listener"
+                );
+            }
+            Err(error) => return Err(error),
+        }
+    }
     let server = start_with(&server, &mut listeners)?;
     for (options, _) in &listeners {
         start_pushing(options, &server.handle())?;
@@ -66,8 +76,9 @@ fn listener(
     options: &ListenerOptions,
     defaults: &ListenerLimits,
     registry: &Registry,
+    data_dir: Option<&Path>,
 ) -> anyhow::Result<Listener> {
-    let listener = registry.listener(options)?;
+    let listener = registry.listener(options, data_dir)?;
     let listener = listener
         .topic(if options.topic.is_empty() { &options.name } else { &options.topic })
         .reuse_port(options.reuse_port)

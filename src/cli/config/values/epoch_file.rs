@@ -1,6 +1,9 @@
-use std::{ffi::OsString, fmt, path::PathBuf, str::FromStr};
+use std::{fmt, path::PathBuf, str::FromStr};
 
-use super::text::{TextValue, text_value};
+use super::{
+    data_dir::state_directory,
+    text::{TextValue, text_value},
+};
 
 /// Where a server keeps the first epoch of its next run.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -55,7 +58,7 @@ impl EpochFile {
             Self::At(path) => Some(path.clone()),
             Self::Off => None,
             Self::Auto => {
-                let path = default_path(|name| std::env::var_os(name));
+                let path = state_directory().map(|directory| directory.join("epoch"));
                 if path.is_none() {
                     tracing::warn!("no directory for server.epoch_file: epochs grow with the clock only");
                 }
@@ -65,43 +68,9 @@ impl EpochFile {
     }
 }
 
-/// Of several directories of a service, systemd separates the paths with colons; the first one is used.
-fn default_path(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    let absolute = |path: PathBuf| path.is_absolute().then_some(path);
-    let directory = |name: &str| variable(name).map(PathBuf::from).and_then(absolute);
-    let of_service = variable("STATE_DIRECTORY").and_then(|paths| std::env::split_paths(&paths).next());
-    let service = of_service.and_then(absolute);
-    let user = || directory("XDG_STATE_HOME").or_else(|| Some(directory("HOME")?.join(".local/state")));
-    let directory = service.or_else(|| Some(user()?.join("shardcast")))?;
-    Some(directory.join("epoch"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_default_path_is_that_of_the_service_or_of_the_user() {
-        let path = |variables: &[(&str, &str)]| {
-            let find =
-                |name: &str| variables.iter().find(|(it, _)| *it == name).map(|(_, value)| value.into());
-            default_path(find).map(|path| path.display().to_string())
-        };
-        let home = ("HOME", "/u");
-        for (variables, expected) in [
-            (&[("STATE_DIRECTORY", "/var/lib/a:/var/lib/b"), home][..], Some("/var/lib/a/epoch")),
-            (&[("XDG_STATE_HOME", "/s"), home], Some("/s/shardcast/epoch")),
-            (
-                &[("STATE_DIRECTORY", "a"), ("XDG_STATE_HOME", "s"), home],
-                Some("/u/.local/state/shardcast/epoch"),
-            ),
-            (&[("STATE_DIRECTORY", ""), home], Some("/u/.local/state/shardcast/epoch")),
-            (&[("HOME", "")], None),
-            (&[], None),
-        ] {
-            assert_eq!(path(variables).as_deref(), expected, "{variables:?}");
-        }
-    }
 
     #[test]
     fn a_path_is_written_as_it_is_read() {

@@ -4,6 +4,7 @@
 
 mod address;
 mod choice;
+mod data_dir;
 mod duration;
 mod epoch_file;
 mod log;
@@ -15,6 +16,7 @@ mod text;
 
 pub(crate) use address::{AdminListen, AdminSocket, ListenAddr, SOCKET_PATH_MAX};
 pub(crate) use choice::{Cpus, Overflow, Shards, Spin};
+pub(crate) use data_dir::DataDir;
 pub(crate) use duration::HumanDuration;
 pub(crate) use epoch_file::EpochFile;
 pub(crate) use log::{LogFormat, LogLevel};
