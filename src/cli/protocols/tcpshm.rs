@@ -56,6 +56,8 @@ struct TcpshmOptions {
     /// The most peers of each shard, connected or not.
     #[schemars(range(min = 1, max = 1_048_576))]
     peers_max: usize,
+    /// After how long a peer that does not return is forgotten, with what is kept for it.
+    forget_after: HumanDuration,
     /// Bytes of the messages that are kept for one peer, as a file.
     journal_bytes_max: ByteSize,
     /// Bytes of those files together.
@@ -103,6 +105,7 @@ impl Default for TcpshmOptions {
             second_login: Second::Reject,
             mismatch: Mismatch::Reject,
             peers_max: library.peers_max,
+            forget_after: HumanDuration(library.forget_after),
             journal_bytes_max: ByteSize(library.files.journal_bytes_max),
             total_bytes_max: ByteSize(library.files.total_bytes_max),
             received_bytes_max: ByteSize(library.received_bytes_max as u64),
@@ -138,6 +141,7 @@ impl TcpshmOptions {
                 Mismatch::ResetBoth => MismatchPolicy::ResetBoth,
             };
             it.peers_max = self.peers_max;
+            it.forget_after = self.forget_after.0;
             it.files.journal_bytes_max = self.journal_bytes_max.0;
             it.files.total_bytes_max = self.total_bytes_max.0;
             it.received_bytes_max = usize::try_from(self.received_bytes_max.0).unwrap_or(usize::MAX);
@@ -180,6 +184,7 @@ fn check(listener: &ListenerOptions) -> Vec<Fault> {
         ("heartbeat", options.heartbeat),
         ("timeout", options.timeout),
         ("login_timeout", options.login_timeout),
+        ("forget_after", options.forget_after),
     ] {
         if time.0.is_zero() {
             fault(key(name), "must be more than 0".to_owned());

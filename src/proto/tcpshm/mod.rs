@@ -42,6 +42,10 @@
 //!         self.replace(remote, Start::default())
 //!     }
 //!
+//!     fn remove(&self, _: &Name) -> Result<(), FileError> {
+//!         Ok(())
+//!     }
+//!
 //!     fn replace(&self, remote: &Name, start: Start) -> Result<Journal<Vec<u8>>, FileError> {
 //!         let [local, remote] = [&self.0, remote].map(|name| name.as_str().as_bytes());
 //!         let beginning = Beginning { salt: 7, first: start.next, received: start.received };
@@ -72,6 +76,7 @@
 //!     fn file_error(&self, _: &Name, _: &FileError) {}
 //!     fn mismatch(&self, _: &Name, _: &Mismatch) {}
 //!     fn reset(&self, _: &Name, _: u64) {}
+//!     fn forgotten(&self, _: &Name, _: u64) {}
 //!     fn cut(&self, _: ConnId) {}
 //! }
 //!

@@ -6,6 +6,7 @@ use std::{
     collections::HashMap,
     fmt,
     rc::{Rc, Weak},
+    time::Duration,
 };
 
 use super::{
@@ -24,6 +25,12 @@ pub trait Files {
     /// # Errors
     /// It cannot be used; only this peer is concerned.
     fn open(&self, remote: &Name) -> Result<Journal<Self::Store>, FileError>;
+
+    /// Removes the journal of this peer, which is not in use.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    fn remove(&self, remote: &Name) -> Result<(), FileError>;
 
     /// An empty journal in place of the one of this peer, with these counters.
     ///
@@ -76,6 +83,9 @@ pub trait Callbacks<S: Store> {
     /// Both ends begin anew, because the client does not know this server: so many messages for it are dropped.
     fn reset(&self, client: &Name, dropped: u64);
 
+    /// The client was away for [`forget_after`](TableConfig::forget_after), so it is forgotten, with so many messages for it.
+    fn forgotten(&self, client: &Name, dropped: u64);
+
     /// Another connection takes over: end this one.
     fn cut(&self, connection: ConnId);
 }
@@ -127,6 +137,9 @@ pub struct TableConfig {
     pub mismatch: MismatchPolicy,
     /// The most peers, connected or not. Default: 10,000.
     pub peers_max: usize,
+    /// After how long a peer that does not return is forgotten: its journal is removed, and its next login begins anew.
+    /// Default: 30 days.
+    pub forget_after: Duration,
 }
 
 impl Default for TableConfig {
@@ -138,6 +151,7 @@ impl Default for TableConfig {
             second_login: SecondLogin::default(),
             mismatch: MismatchPolicy::default(),
             peers_max: 10_000,
+            forget_after: Duration::from_secs(30 * 24 * 3600),
         }
     }
 }
@@ -150,6 +164,8 @@ pub struct PeerTable<F: Files> {
     callbacks: RefCell<Option<Weak<dyn Callbacks<F::Store>>>>,
     peers: RefCell<HashMap<Name, Rc<Entry<F::Store>>>>,
     connected: RefCell<HashMap<ConnId, Name>>,
+    /// When peers that do not return are looked for again.
+    sweep_at: Cell<Time>,
 }
 
 /// One peer of the table.
@@ -199,6 +215,7 @@ impl<F: Files> PeerTable<F> {
             callbacks: RefCell::default(),
             peers: RefCell::default(),
             connected: RefCell::default(),
+            sweep_at: Cell::default(),
         }
     }
 
@@ -281,6 +298,7 @@ impl<F: Files> PeerTable<F> {
         let client = login.client_name().ok().filter(|it| self.config.geometry.fits(it));
         let client = client.ok_or_else(|| Refused::new("Invalid client name"))?;
         let callbacks = self.callbacks();
+        self.forget_absent(callbacks.as_deref(), now);
         let user_data = match &callbacks {
             Some(callbacks) => callbacks.new_connection(from, &client, login).map_err(|reject| {
                 let text = if reject.text.is_empty() { "Login Reject".to_owned() } else { reject.text };
@@ -395,6 +413,24 @@ impl<F: Files> PeerTable<F> {
         Ok(())
     }
 
+    /// Forgets peers that have not returned; looks for them now and then.
+    fn forget_absent(&self, callbacks: Option<&dyn Callbacks<F::Store>>, now: Time) {
+        if now < self.sweep_at.get() {
+            return;
+        }
+        let after = self.config.forget_after;
+        self.sweep_at.set(now + (after / 8).min(SWEEP_MAX));
+        let is_absent =
+            |entry: &Entry<F::Store>| entry.connection.get().is_none() && entry.since.get() + after <= now;
+        let absent: Vec<_> = self.peers.borrow_mut().extract_if(|_, entry| is_absent(entry)).collect();
+        for (client, entry) in absent {
+            let dropped = entry.peer.borrow().journal().messages_held();
+            // It is learned if it comes back.
+            let _ = self.files.remove(&client);
+            callbacks.into_iter().for_each(|callbacks| callbacks.forgotten(&client, dropped));
+        }
+    }
+
     /// This connection of a peer has ended.
     pub(super) fn closed(&self, entry: &Entry<F::Store>, id: ConnId, now: Time) {
         self.connected.borrow_mut().remove(&id);
@@ -418,3 +454,6 @@ impl<S: Store> fmt::Debug for Entry<S> {
         f.debug_struct("Entry").field("connection", &self.connection).finish_non_exhaustive()
     }
 }
+
+/// Peers that do not return are looked for at least so often, if clients log in.
+const SWEEP_MAX: Duration = Duration::from_secs(60);

@@ -242,6 +242,10 @@ impl Files for JournalFiles {
         Ok(journal)
     }
 
+    fn remove(&self, remote: &Name) -> Result<(), FileError> {
+        fs::remove_file(self.journal_path(remote)).map_err(|error| of_io(&error))
+    }
+
     fn replace(&self, remote: &Name, start: Start) -> Result<Journal<FileStore>, FileError> {
         self.create(remote, start)
     }

@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
     rc::Rc,
     sync::Arc,
+    time::Duration,
 };
 
 use shardcast_proto::{
@@ -57,6 +58,8 @@ pub struct ServerOptions {
     pub mismatch: MismatchPolicy,
     /// The most peers of each shard, connected or not. Default: 10,000.
     pub peers_max: usize,
+    /// After how long a peer that does not return is forgotten. Default: 30 days.
+    pub forget_after: Duration,
 }
 
 proto::with! {
@@ -72,7 +75,7 @@ proto::with! {
 impl ServerOptions {
     /// The defaults, with files in this folder.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        let TableConfig { geometry, times, peer, second_login, mismatch, peers_max, .. } =
+        let TableConfig { geometry, times, peer, second_login, mismatch, peers_max, forget_after, .. } =
             TableConfig::default();
         Self {
             directory: directory.into(),
@@ -85,6 +88,7 @@ impl ServerOptions {
             second_login,
             mismatch,
             peers_max,
+            forget_after,
         }
     }
 
@@ -98,6 +102,7 @@ impl ServerOptions {
         table.second_login = self.second_login;
         table.mismatch = self.mismatch;
         table.peers_max = self.peers_max;
+        table.forget_after = self.forget_after;
         table
     }
 }
@@ -198,7 +203,7 @@ impl proto::Protocol for Protocol {
         }
     }
 
-    fn establish_timeout(&self) -> Option<std::time::Duration> {
+    fn establish_timeout(&self) -> Option<Duration> {
         Some(self.config.times.login)
     }
 
@@ -271,6 +276,12 @@ pub trait Handler: 'static {
     /// A client that was known does not know this server, because its files are gone or it was connected to another server.
     /// So both begin anew; this number of messages that were kept for it are dropped.
     fn reset(&self, client: &Name, dropped: u64) {
+        let _ = (client, dropped);
+    }
+
+    /// A client has not returned for [`forget_after`](ServerOptions::forget_after): its journal is removed, with this number
+    /// of messages for it.
+    fn forgotten(&self, client: &Name, dropped: u64) {
         let _ = (client, dropped);
     }
 
@@ -432,6 +443,13 @@ impl<H: Handler> Callbacks<FileStore> for Handling<H> {
     fn reset(&self, client: &Name, dropped: u64) {
         tracing::warn!(peer = %client, dropped, "a peer begins anew");
         self.handler.reset(client, dropped);
+    }
+
+    fn forgotten(&self, client: &Name, dropped: u64) {
+        tracing::info!(peer = %client, dropped, "a peer did not return, and is forgotten");
+        let forgotten = self.peers.borrow_mut().remove(client);
+        drop(forgotten);
+        self.handler.forgotten(client, dropped);
     }
 
     fn cut(&self, connection: ConnId) {

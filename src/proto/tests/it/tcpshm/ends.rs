@@ -43,6 +43,10 @@ impl Callbacks<Image> for Learned {
         self.log.borrow_mut().push(format!("reset {client}: {dropped} dropped"));
     }
 
+    fn forgotten(&self, client: &Name, dropped: u64) {
+        self.log.borrow_mut().push(format!("forgotten {client}: {dropped} dropped"));
+    }
+
     fn cut(&self, connection: ConnId) {
         self.log.borrow_mut().push(format!("cut {}", connection.slot));
     }

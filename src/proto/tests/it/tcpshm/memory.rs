@@ -64,6 +64,11 @@ impl Files for MemoryFiles {
         Ok(opened.finish().0)
     }
 
+    fn remove(&self, remote: &Name) -> Result<(), FileError> {
+        self.disk.0.borrow_mut().remove(&self.path(remote));
+        Ok(())
+    }
+
     fn replace(&self, remote: &Name, start: Start) -> Result<Journal<Image>, FileError> {
         Ok(self.create(remote, start))
     }

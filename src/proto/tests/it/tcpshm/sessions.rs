@@ -452,3 +452,26 @@ fn no_more_is_sent_ahead_than_the_peer_has_room_for() {
         );
     }
 }
+
+#[test]
+fn a_peer_that_does_not_return_is_forgotten_and_makes_room() {
+    let (disk, other) = (Disk::default(), Disk::default());
+    let day = Duration::from_secs(24 * 3600);
+    let mut server = Server::new(&disk, table(|it| (it.peers_max, it.forget_after) = (1, day)));
+    let connecting = client(&other, Geometry::default());
+    drop(log_in(&mut server, &connecting));
+    server.peer("client").borrow_mut().send(1, b"late").expect("there is room");
+    server.log();
+
+    let log_in_at = |server: &mut Server, now| {
+        let (mut sent, mut accepted) = (Vec::new(), server.accept(now));
+        login(b"newer", b"", 0, 0, 0).encode(&Geometry::default(), &mut sent);
+        accepted.receive(&sent, now, nothing);
+        accepted.session.is_established()
+    };
+    assert!(!log_in_at(&mut server, START + day / 2));
+    assert_eq!(server.log(), ["new newer"]);
+    assert!(log_in_at(&mut server, START + day));
+    assert_eq!(server.log(), ["forgotten client: 1 dropped", "new newer"]);
+    assert!(server.table.get(&super::memory::name("client")).is_none());
+}
