@@ -157,7 +157,7 @@ impl<'p> End<'p> {
     /// Lets time pass; false if the connection ends.
     pub(super) fn wait(&mut self, now: Time) -> bool {
         let waited = self.session.handle_timeout(now);
-        self.error = self.error.or(waited.err());
+        self.error = self.error.or_else(|| waited.err());
         self.error.is_none()
     }
 }
