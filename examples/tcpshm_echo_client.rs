@@ -7,7 +7,10 @@
 use std::{
     collections::{BTreeSet, VecDeque},
     error::Error,
-    path::PathBuf,
+    fs::{self, File},
+    io,
+    os::unix::fs::FileExt as _,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -56,10 +59,10 @@ fn encode(index: u64, body: &mut Vec<u8>) {
 }
 
 /// What has come back.
-#[derive(Default)]
 struct Checked {
-    /// The message that is expected next.
+    /// The message that is expected next: also in a file, before it is consumed.
     expected: u64,
+    file: File,
     received: u64,
     missing: BTreeSet<u64>,
     duplicated: u64,
@@ -70,6 +73,32 @@ struct Checked {
 }
 
 impl Checked {
+    fn load(folder: &Path, name: &str) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let path = folder.join(format!("{name}.expected"));
+        let file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        let mut expected = [0; 8];
+        // There is nothing in a new file.
+        let _ = file.read_exact_at(&mut expected, 0);
+        Ok(Self {
+            expected: u64::from_le_bytes(expected),
+            file,
+            received: 0,
+            missing: BTreeSet::new(),
+            duplicated: 0,
+            reordered: 0,
+            sent_at: VecDeque::new(),
+            rtt: Duration::ZERO,
+            timed: 0,
+        })
+    }
+
+    fn save(&self) {
+        if let Err(error) = self.file.write_all_at(&self.expected.to_le_bytes(), 0) {
+            note(error);
+        }
+    }
+
     fn take(&mut self, message_type: u16, body: &[u8]) {
         let mut expected = Vec::new();
         encode(self.expected, &mut expected);
@@ -86,7 +115,9 @@ impl Checked {
             (self.reordered, self.received) = (self.reordered + 1, self.received + 1);
         } else if index < self.expected {
             self.duplicated += 1;
+            note(format_args!("message {index} came again"));
         } else {
+            note(format_args!("messages {} to {} are missing", self.expected, index - 1));
             self.missing.extend(self.expected..index);
             (self.expected, self.received) = (index + 1, self.received + 1);
         }
@@ -121,11 +152,11 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     options.geometry = geometry.geometry()?;
     options.unacknowledged_bytes_max = geometry.tcp_queue_bytes.unwrap_or(2000);
     options.reconnect_max = Duration::from_secs(1);
+    let mut checked = Checked::load(&options.directory, &name)?;
     let mut client = Client::open(&name, connect, options)?;
 
-    // In a run that goes on where another one has ended, the sequence numbers tell which messages are next.
+    // In a run that goes on where another one has ended, the sequence numbers tell which message is sent next.
     let mut refused = None;
-    let mut checked = Checked::default();
     while !client.is_logged_on() && refused.is_none() {
         poll(&mut client, &mut checked, &mut refused);
         client.wait(Duration::from_secs(1));
@@ -163,7 +194,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 
     let Checked { expected, missing, duplicated, reordered, rtt, timed, .. } = checked;
     let (sent, lost) = (next - first, missing.len() as u64);
-    let received = expected - first - lost;
+    let received = expected.saturating_sub(first + lost);
     let avg_rtt_ns = rtt.checked_div(timed).unwrap_or_default().as_nanos();
     say(format_args!(
         "sent {sent} received {received} lost {lost} duplicated {duplicated} reordered {reordered} avg_rtt_ns {avg_rtt_ns}"
@@ -173,12 +204,12 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 
 /// Does the I/O of the client; `refused` is set if the server will never accept it.
 fn poll(client: &mut Client, checked: &mut Checked, refused: &mut Option<String>) {
-    client.poll(|client, event| match event {
+    client.poll(|_, event| match event {
         ClientEvent::Message(message) => {
             checked.take(message.message_type(), message.body());
+            checked.save();
             message.pop();
         }
-        ClientEvent::LoggedOn(_) if checked.received == 0 => checked.expected = client.received(),
         ClientEvent::LoginFailed(LoginError::Refused { text, .. }) if text.starts_with("Already log") => {
             // The server has not noticed the end of an earlier connection yet.
             note(format_args!("refused: {text}; it tries again"));

@@ -1,0 +1,173 @@
+//! The echo examples of tcpshm, also while either of them is killed at any time.
+#![forbid(unsafe_code)]
+
+use std::{
+    collections::HashMap,
+    env,
+    fs::{self, File},
+    io::{BufRead as _, BufReader},
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+#[test]
+fn each_message_comes_back_once() {
+    for flags in [
+        &[][..],
+        &["--name-size", "32", "--login-user-bytes", "8", "--login-rsp-user-bytes", "32", "--big-endian"],
+        &["--login-user-bytes", "4", "--login-user-align", "1", "--tcp-queue-bytes", "500"],
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let server = Server::start(folder.path(), "127.0.0.1:0", flags);
+        for more in [&["--count", "2000"][..], &["--count", "200", "--slow"]] {
+            let output = client(folder.path(), &server.address, &[flags, more].concat()).output();
+            let result = result(&output.expect("it was built"));
+            assert_eq!(result["sent"], more[1].parse::<u64>().expect("a number"), "{flags:?}");
+            assert_eq!((result["received"], result["lost"], result["duplicated"]), (result["sent"], 0, 0));
+            assert!(result["avg_rtt_ns"] > 0);
+        }
+        server.end();
+    }
+}
+
+#[test]
+fn a_client_with_another_geometry_is_not_served() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(folder.path(), "127.0.0.1:0", &[]);
+    let mut child = client(folder.path(), &server.address, &["--name-size", "32", "--count", "1"]);
+    let mut child = child.stdout(Stdio::null()).spawn().expect("it was built");
+    thread::sleep(Duration::from_millis(300));
+    assert!(child.try_wait().expect("a child").is_none(), "it tries again");
+    kill(&mut child);
+    server.end();
+}
+
+/// 60 kills: every second one is that of the server.
+#[test]
+fn kills_at_any_time_lose_nothing_and_change_no_order() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let address = free_address();
+    let mut random = Random(0x5eed);
+    let mut server = Server::start(folder.path(), &address, &[]);
+    let log = folder.path().join("log");
+    let endless = || {
+        let log = File::options().create(true).append(true).open(&log).expect("a file");
+        let mut client = client(folder.path(), &address, &["--count", "1000000000"]);
+        client.stdout(Stdio::null()).stderr(log).spawn().expect("it was built")
+    };
+    let mut running = endless();
+    for number in 0..60 {
+        thread::sleep(Duration::from_millis(20 + random.next() % 150));
+        assert!(
+            running.try_wait().expect("a child").is_none(),
+            "the client found no fault before kill {number}"
+        );
+        if number % 2 == 0 {
+            kill(&mut server.child);
+            server = Server::start(folder.path(), &address, &[]);
+        } else {
+            kill(&mut running);
+            running = endless();
+        }
+    }
+    kill(&mut running);
+    let output = client(folder.path(), &address, &["--count", "100"]).output().expect("it was built");
+    let result = result(&output);
+    assert_eq!((result["sent"], result["lost"], result["reordered"]), (100, 0, 0));
+    server.end();
+
+    let log = fs::read_to_string(log).expect("a text");
+    let count = |what: &str| log.lines().filter(|line| line.contains(what)).count();
+    assert_eq!((count("missing"), count("wrong")), (0, 0), "{log}");
+    // Each kill may repeat the message that was being handled.
+    assert!(count("came again") <= 60 && count("disconnected") >= 10, "{log}");
+}
+
+/// The numbers of the line with which a client ends.
+fn result(output: &Output) -> HashMap<String, u64> {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{text} {}", String::from_utf8_lossy(&output.stderr));
+    let line = text.lines().last().expect("a line").to_owned();
+    let words: Vec<_> = line.split(' ').collect();
+    words.chunks(2).map(|pair| (pair[0].to_owned(), pair[1].parse().expect("a number"))).collect()
+}
+
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    /// Starts, until it is ready. The folder may be in use by one that was just killed.
+    fn start(folder: &Path, address: &str, flags: &[&str]) -> Self {
+        let until = Instant::now() + Duration::from_secs(20);
+        loop {
+            let mut command = example("tcpshm_echo_server");
+            command
+                .args(["--listen", address, "--shards", "1", "--dir"])
+                .arg(folder.join("server"))
+                .args(flags);
+            let mut child =
+                command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it was built");
+            let mut line = String::new();
+            let stdout = child.stdout.take().expect("it is piped");
+            BufReader::new(stdout).read_line(&mut line).expect("a line");
+            if let Some(address) = line.trim().strip_prefix("ready ") {
+                return Self { child, address: address.to_owned() };
+            }
+            assert!(Instant::now() < until, "it does not start");
+            kill(&mut child);
+        }
+    }
+
+    fn end(mut self) {
+        kill_process(pid(&self.child), Signal::TERM).expect("it runs");
+        assert_eq!(self.child.wait().expect("a child").code(), Some(0));
+    }
+}
+
+fn client(folder: &Path, address: &str, flags: &[&str]) -> Command {
+    let mut command = example("tcpshm_echo_client");
+    command.args(["--connect", address, "--dir"]).arg(folder.join("client")).args(flags);
+    command.stderr(Stdio::null());
+    command
+}
+
+fn kill(child: &mut Child) {
+    // It may have ended.
+    let _ = child.kill();
+    child.wait().expect("a child");
+}
+
+fn pid(child: &Child) -> Pid {
+    Pid::from_child(child)
+}
+
+fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port").to_string()
+}
+
+/// An example, which was built with this test.
+fn example(name: &str) -> Command {
+    let mut path = env::current_exe().expect("a path");
+    path.pop();
+    path.pop();
+    Command::new(path.join("examples").join(name))
+}
+
+/// Numbers that are the same in each run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+}
