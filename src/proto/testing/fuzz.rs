@@ -1,5 +1,6 @@
 //! The functions that the fuzz targets in `src/proto/fuzz` run; a test replays their corpus through them.
 
+mod journal;
 mod rpc;
 mod seastar;
 mod seastar_rpc;
@@ -12,6 +13,7 @@ use std::{collections::BTreeSet, time::Duration};
 use bytes::Bytes;
 
 pub use self::{
+    journal::journal as tcpshm_journal,
     rpc::session as tars_session,
     seastar::{
         lz4 as seastar_lz4, lz4_fragmented as seastar_lz4_fragmented, negotiation as seastar_negotiation,

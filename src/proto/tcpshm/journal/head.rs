@@ -118,4 +118,4 @@ const VERSION: u32 = 1;
 const NAMES_AT: usize = 32;
 
 /// The part of the head that is used, before the index.
-const HEAD_BYTES: usize = 1024;
+pub(super) const HEAD_BYTES: usize = 1024;

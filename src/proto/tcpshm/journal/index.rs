@@ -125,7 +125,8 @@ impl Slot {
 /// Writes slots.
 #[derive(Debug)]
 pub(super) struct Index {
-    seed: u32,
+    /// The checksum of the salt.
+    pub(super) seed: u32,
     /// Of the last slot that was written.
     pub(super) generation: u64,
     /// The live slot to write next: not the newest one.

@@ -172,8 +172,8 @@ pub struct Journal<S> {
     pending: Option<Pending>,
     /// A message found no room because of bytes that a sync would release.
     is_short: bool,
-    /// A sync failed: the system may believe that everything is written.
-    has_failed: bool,
+    /// The system may take for written what it could not write: a sync failed, perhaps in an earlier process.
+    is_uncertain: bool,
 }
 
 /// The peers of a journal, and the boot.

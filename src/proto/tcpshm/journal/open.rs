@@ -106,40 +106,20 @@ impl<S: Store> Journal<S> {
         beginning: Beginning,
         config: JournalConfig,
     ) -> Result<Opening<S>, CreateError> {
-        let len = store.len_bytes();
-        let capacity = len.checked_sub(RING_AT).filter(|it| it % WORD_BYTES == 0);
-        let capacity = capacity.filter(|it| (CAPACITY_MIN..=CAPACITY_MAX).contains(it));
-        let capacity = capacity.ok_or(CreateError::Length { len })?;
-        if identity.local.len().max(identity.remote.len()) > NAME_LEN_MAX {
-            return Err(CreateError::Name);
-        }
-        if beginning.first.max(beginning.received) > SEQUENCE_MAX {
-            return Err(CreateError::Sequence);
-        }
+        let capacity = check(store.len_bytes(), &identity, &beginning)?;
         head::write(&mut store, &identity, &beginning);
         (0..SLOT_COUNT).for_each(|number| store.publish(Slot::at(number), 0));
         store.publish(RING_AT, 0);
-        let point = Point { pos: POSITION_FIRST, sequence: beginning.first };
-        let mut journal = Self {
-            store,
+        let begin = Point { pos: POSITION_FIRST, sequence: beginning.first };
+        let state = State {
             ring: Ring::new(capacity, 0),
-            head: point,
-            cursor: point,
-            durable: point,
-            tail: point,
-            sent: beginning.first,
+            head: begin,
+            tail: begin,
             received: beginning.received,
-            durable_received: beginning.received,
             index: Index::new(head::seed(beginning.salt)),
-            seed: head::seed(beginning.salt),
-            boot: identity.boot,
-            config,
-            checksums: Checksums::new(),
-            pending: None,
-            is_short: false,
-            has_failed: false,
+            is_uncertain: false,
         };
-        journal.fix_index();
+        let mut journal = Self::with(store, identity.boot, config, state);
         journal.write_live();
         let token = journal.begin_sync();
         let needs_sync = token.is_some();
@@ -150,7 +130,11 @@ impl<S: Store> Journal<S> {
     ///
     /// # Errors
     /// The file is damaged, or is not this journal. It is as it was.
-    pub fn open(store: S, identity: Identity<'_>, config: JournalConfig) -> Result<Opening<S>, JournalError> {
+    pub fn open(
+        mut store: S,
+        identity: Identity<'_>,
+        config: JournalConfig,
+    ) -> Result<Opening<S>, JournalError> {
         let head = Head::load(&store)?;
         head.check(&identity)?;
         let seed = head.seed();
@@ -169,30 +153,15 @@ impl<S: Store> Journal<S> {
             true => found.index(newest, seed),
             false => following(slots, newest, config.durability, seed),
         };
-        let mut journal = Self {
-            store,
-            ring: Ring::new(found.slot.capacity, found.slot.head_at),
-            head: found.head,
-            cursor: found.head,
-            durable: found.head,
-            tail: found.tail,
-            sent: found.tail.sequence,
-            received: newest.received,
-            durable_received: newest.received,
-            index,
-            seed,
-            boot: identity.boot,
-            config,
-            checksums: Checksums::new(),
-            pending: None,
-            is_short: false,
-            has_failed: false,
-        };
+        let mut ring = Ring::new(found.slot.capacity, found.slot.head_at);
         if is_new_boot {
-            journal.clear_free();
+            clear_free(&mut store, &ring, found.tail);
         }
-        journal.ring.release(journal.head.pos);
-        journal.fix_index();
+        ring.release(found.head.pos);
+        // What was read in a new boot is on the disk.
+        let (is_uncertain, received) = (!is_new_boot, newest.received);
+        let state = State { ring, head: found.head, tail: found.tail, received, index, is_uncertain };
+        let mut journal = Self::with(store, identity.boot, config, state);
         if is_new_boot || is_new_mode {
             journal.write_live();
         }
@@ -202,16 +171,54 @@ impl<S: Store> Journal<S> {
         Ok(Opening { journal, report, token, needs_sync })
     }
 
-    /// Fills what is not used with zeros: records that were dropped must not become valid again.
-    fn clear_free(&mut self) {
-        let Self { store, ring, tail, .. } = self;
-        let (begin, free) = (ring.offset(tail.pos), ring.room(tail.pos) + WORD_BYTES);
-        let first = free.min(ring.capacity - begin);
-        clear(store, RING_AT + begin, first);
-        clear(store, RING_AT, free - first);
-        let end = RING_AT + ring.capacity;
-        clear(store, end, store.len_bytes() - end);
+    fn with(store: S, boot: u64, config: JournalConfig, state: State) -> Self {
+        let State { ring, head, tail, received, index, is_uncertain } = state;
+        let mut journal = Self {
+            store,
+            ring,
+            head,
+            cursor: head,
+            durable: head,
+            tail,
+            sent: tail.sequence,
+            received,
+            durable_received: received,
+            seed: index.seed,
+            index,
+            boot,
+            config,
+            checksums: Checksums::new(),
+            pending: None,
+            is_short: false,
+            is_uncertain,
+        };
+        journal.fix_index();
+        journal
     }
+}
+
+/// With what a journal begins in this process.
+struct State {
+    ring: Ring,
+    head: Point,
+    tail: Point,
+    received: u64,
+    index: Index,
+    is_uncertain: bool,
+}
+
+/// The capacity of a journal that can be created.
+fn check(len: u64, identity: &Identity<'_>, beginning: &Beginning) -> Result<u64, CreateError> {
+    let capacity = len.checked_sub(RING_AT).filter(|it| it % WORD_BYTES == 0);
+    let capacity = capacity.filter(|it| (CAPACITY_MIN..=CAPACITY_MAX).contains(it));
+    let capacity = capacity.ok_or(CreateError::Length { len })?;
+    if identity.local.len().max(identity.remote.len()) > NAME_LEN_MAX {
+        return Err(CreateError::Name);
+    }
+    if beginning.first.max(beginning.received) > SEQUENCE_MAX {
+        return Err(CreateError::Sequence);
+    }
+    Ok(capacity)
 }
 
 impl<S: Store> Opening<S> {
@@ -377,6 +384,16 @@ pub(super) fn best<S: Source + ?Sized>(
         found.head = Found::scan(store, found.slot, seed, newest.first)?.tail;
     }
     Ok(found)
+}
+
+/// Fills what is not used with zeros: records that were dropped must not become valid again.
+fn clear_free<S: Store>(store: &mut S, ring: &Ring, tail: Point) {
+    let (begin, free) = (ring.offset(tail.pos), ring.room(tail.pos) + WORD_BYTES);
+    let first = free.min(ring.capacity - begin);
+    clear(store, RING_AT + begin, first);
+    clear(store, RING_AT, free - first);
+    let end = RING_AT + ring.capacity;
+    clear(store, end, store.len_bytes() - end);
 }
 
 /// Fills a part of the store with zeros. What is zero is not written, so that it stays unwritten on the disk.

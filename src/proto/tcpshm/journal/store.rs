@@ -67,7 +67,8 @@ pub trait Store: Source {
     /// They are not all within the store. The journal checks this first, so it is an error of the program.
     fn write(&mut self, at: u64, bytes: &[u8]);
 
-    /// Writes one little-endian word at `at`, a multiple of 8, in one store, after everything that was written before.
+    /// Writes one little-endian word at `at`, a multiple of 8, in one store: after everything that was
+    /// written before, and before everything that is written later.
     ///
     /// # Panics
     /// As [`write`](Self::write).

@@ -3,7 +3,8 @@
 use super::{
     Durability, Journal,
     grow::BLOCK_BYTES,
-    ring::{Point, RING_AT},
+    head::HEAD_BYTES,
+    ring::{Point, WORD_BYTES},
     store::Store,
 };
 
@@ -58,7 +59,7 @@ impl<S: Store> Journal<S> {
         if self.config.durability == Durability::Process || self.pending.is_some() {
             return None;
         }
-        if self.has_failed {
+        if self.is_uncertain {
             self.rewrite();
         }
         let counts = self.counts();
@@ -78,7 +79,7 @@ impl<S: Store> Journal<S> {
         self.durable = pending.tail;
         self.durable_received = pending.received;
         self.ring.release(pending.keep);
-        self.has_failed = false;
+        self.is_uncertain = false;
         self.is_short = false;
         self.index.confirm_checkpoint();
         self.fix_index();
@@ -92,7 +93,7 @@ impl<S: Store> Journal<S> {
     /// The token is that of another journal.
     pub fn fail_sync(&mut self, token: SyncToken) {
         self.take_pending(token);
-        self.has_failed = true;
+        self.is_uncertain = true;
     }
 
     /// The messages before it survive a power loss; if the journal is not synced, all that are there.
@@ -114,14 +115,18 @@ impl<S: Store> Journal<S> {
         pending.expect("the token is that of the sync in progress")
     }
 
-    /// Writes what is there again, so that the system writes it to the disk.
+    /// Writes what is needed after a power loss again, so that the system writes it to the disk.
     fn rewrite(&mut self) {
-        let end = RING_AT + self.ring.capacity;
         let mut block = Vec::new();
-        for at in (0..end).step_by(BLOCK_BYTES as usize) {
+        self.store.read_to(0, HEAD_BYTES, &mut block);
+        self.store.write(0, &block);
+        let (mut pos, end) = (self.ring.start(), self.tail.pos + WORD_BYTES);
+        while pos < end {
+            let len = (end - pos).min(BLOCK_BYTES);
             block.clear();
-            self.store.read_to(at, (end - at).min(BLOCK_BYTES) as usize, &mut block);
-            self.store.write(at, &block);
+            self.ring.read_to(&self.store, pos, len as usize, &mut block);
+            self.ring.write(&mut self.store, pos, &block);
+            pos += len;
         }
     }
 }

@@ -99,6 +99,11 @@ fn seastar_stream_session_survives_its_corpus() {
     replay("seastar_stream_session", fuzz::seastar_stream_session);
 }
 
+#[test]
+fn tcpshm_journal_survives_its_corpus() {
+    replay("tcpshm_journal", fuzz::tcpshm_journal);
+}
+
 fn replay(target: &str, run: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     let entries = fs::read_dir(&folder).expect("a committed corpus");

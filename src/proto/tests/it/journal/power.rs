@@ -5,7 +5,9 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use shardcast_proto::tcpshm::journal::{AppendError, Durability, Journal, JournalConfig, SyncToken};
+use shardcast_proto::tcpshm::journal::{
+    AppendError, Durability, Journal, JournalConfig, Store, SyncToken, inspect,
+};
 
 use super::{
     BOOT, Contents, RING_AT, Random, body, config, create_in, in_boot, open,
@@ -16,7 +18,7 @@ use super::{
 #[test]
 fn what_was_synced_survives_any_loss() {
     let mut lost = 0;
-    for seed in 0..600 {
+    for seed in 0..1500 {
         lost += Machine::new(seed, None).run();
     }
     assert!(lost > 300, "{lost} unsynced messages were lost");
@@ -46,13 +48,9 @@ enum Fault {
 #[test]
 fn what_was_synced_survives_every_loss() {
     let mut images = 0;
-    let operations = [
-        "a", "aa", "aaa", "Ra", "RaR", "ka", "kR", "kaR", "ba", "bak", "bka", "bae", "bkae", "baea", "aek",
-        "g", "gk", "bg", "bge", "gbe", "gbea", "bgea", "gbek", "kbeg", "bkeg", "aRgk", "Rbgek", "Rgbeak",
-        "gbkeak",
-    ];
-    for (wrap, operations) in operations.into_iter().flat_map(|it| [(0, it), (1, it)]) {
-        let mut machine = Machine::filled(wrap);
+    let operations = "a aa aaa Ra RaR ka kR kaR ba bak bka bae bkae baea aek g gk bg bge gbe gbea bgea gbek kbeg bkeg aRgk Rbgek Rgbeak gbkeak aaRk gaRl RkaR gbRea bgRel xaRk gl gal bgel bgeal gbel x ax kxl bx bgxl gxl kbexl gll bglel";
+    for (across, operations) in operations.split(' ').flat_map(|it| [(false, it), (true, it)]) {
+        let mut machine = Machine::filled(across);
         operations.chars().for_each(|it| machine.perform(it));
         images += machine.lose_in_every_way(operations);
     }
@@ -68,9 +66,13 @@ struct Machine {
     boot: u64,
     /// The lives of the program.
     life: u64,
-    /// What the disk has for sure: the first steps of the journal's store, of which there are `synced_steps`.
-    disk: Vec<u8>,
+    /// What was in memory when the last completed sync began: after so many steps of the journal's store.
+    synced: Vec<u8>,
     synced_steps: usize,
+    /// What the disk has for sure. It is the same, unless the system takes for written what it could not write.
+    disk: Vec<u8>,
+    /// The system takes for written what these first steps wrote.
+    written_steps: usize,
     /// The sync in progress, and the steps before it began.
     sync: Option<(SyncToken, usize)>,
     /// The bodies of all messages since the first one.
@@ -83,7 +85,7 @@ impl Machine {
         let mut random = Random::new(seed);
         let ring = 64 + random.below(100) * 8;
         let order = if seed.is_multiple_of(2) { Order::Ascending } else { Order::Descending };
-        Self::with(ring, ring + [0, 800, 6000][random.below(3)], order, random, fault)
+        Self::with(ring, ring + [0, 400, 800, 6000][random.below(4)], order, random, fault)
     }
 
     fn with(ring: usize, ring_max: usize, order: Order, random: Random, fault: Option<Fault>) -> Self {
@@ -99,25 +101,28 @@ impl Machine {
             fault,
             boot: BOOT,
             life: 0,
-            disk,
+            synced: disk.clone(),
             synced_steps,
+            disk,
+            written_steps: synced_steps,
             sync: None,
             bodies: Vec::new(),
             lost: 0,
         }
     }
 
-    /// A ring of three sectors with 700 synced bytes, at the beginning or across the end.
-    fn filled(wraps: usize) -> Self {
-        let mut machine = Self::with(1536, 9000, Order::Sectors, Random::new(1), None);
-        for _ in 0..1 + wraps {
-            (0..7).for_each(|_| machine.append_body(vec![machine.bodies.len() as u8; 92]));
+    /// A ring of three sectors with synced messages, if `across` across its end. It can grow by two and a half.
+    fn filled(across: bool) -> Self {
+        let mut machine = Self::with(1536, 2816, Order::Sectors, Random::new(1), None);
+        let rounds = if across { &[(7, 6), (7, 0), (4, 0)][..] } else { &[(7, 2)] };
+        for &(appended, acknowledged) in rounds {
+            (0..appended).for_each(|_| machine.append_body(vec![machine.bodies.len() as u8; 92]));
             machine.begin_sync();
             machine.end_sync();
-            machine.acknowledge(if wraps == 1 { 6 } else { 2 });
+            machine.acknowledge(acknowledged);
         }
-        machine.perform('b');
-        machine.perform('e');
+        machine.begin_sync();
+        machine.end_sync();
         machine
     }
 
@@ -125,7 +130,7 @@ impl Machine {
     fn run(mut self) -> usize {
         for _ in 0..3 {
             for _ in 0..self.random.below(60) {
-                let operation = b"aaaaaaaakkkRRbbeel"[self.random.below(18)];
+                let operation = b"aaaaaaaakkkRRbbeelxf"[self.random.below(20)];
                 self.perform(operation.into());
             }
             let mut image = self.some_loss();
@@ -153,7 +158,9 @@ impl Machine {
             }
             'R' => self.journal.set_received(self.journal.received() + 1),
             'b' => self.begin_sync(),
-            's' | 'e' => self.end_sync(),
+            'e' => self.end_sync(),
+            'f' => self.fail_sync(),
+            'x' => self.kill(),
             _ => panic!("{operation} is not an operation"),
         }
     }
@@ -185,20 +192,54 @@ impl Machine {
     fn end_sync(&mut self) {
         let Some((token, steps)) = self.sync.take() else { return };
         if self.fault != Some(Fault::LostSync) {
-            self.write_to_disk(steps);
+            let steps = self.journal.store().steps[..steps].to_vec();
+            self.write_to_disk(&steps);
         }
         self.journal.end_sync(token);
     }
 
-    fn write_to_disk(&mut self, steps: usize) {
-        let written = &self.journal.store().steps[self.synced_steps..steps];
-        written.iter().for_each(|step| step.apply(&mut self.disk));
-        self.synced_steps = steps;
+    /// The system could not write, reports it once, and does not try again.
+    fn fail_sync(&mut self) {
+        let Some((token, _)) = self.sync.take() else { return };
+        self.written_steps = self.journal.store().steps.len();
+        self.journal.fail_sync(token);
+    }
+
+    /// The process ends and starts again, and the machine may lose power before the journal was synced.
+    fn kill(&mut self) {
+        self.sync = None;
+        let opened = Journal::open(self.journal.store().clone(), in_boot(self.boot), self.config);
+        let opening = opened.expect("what a kill leaves is intact");
+        let steps = opening.store().steps.len();
+        if self.random.below(3) == 0 {
+            let versions = self.versions(&opening.store().steps);
+            let image = versions.image(|_, count| self.random.below(count));
+            return self.restart(image);
+        }
+        self.write_to_disk(&opening.store().steps[..steps]);
+        self.journal = opening.finish().0;
+    }
+
+    /// A sync that began after these steps has completed.
+    fn write_to_disk(&mut self, steps: &[Step]) {
+        steps[self.synced_steps..].iter().for_each(|step| step.apply(&mut self.synced));
+        self.disk.resize(self.synced.len(), 0);
+        for step in &steps[self.written_steps..] {
+            if let Step::Write { at, .. } = step {
+                let sector = at / SECTOR * SECTOR..self.synced.len().min(at / SECTOR * SECTOR + SECTOR);
+                self.disk[sector.clone()].copy_from_slice(&self.synced[sector]);
+            }
+        }
+        (self.synced_steps, self.written_steps) = (steps.len(), steps.len());
+    }
+
+    fn versions(&self, steps: &[Step]) -> Versions {
+        Versions::of(&self.disk, &self.synced, &steps[self.synced_steps..])
     }
 
     /// What may be on the disk after a loss: one image of many.
     fn some_loss(&mut self) -> Vec<u8> {
-        let versions = Versions::of(&self.disk, &self.journal.store().steps[self.synced_steps..]);
+        let versions = self.versions(&self.journal.store().steps);
         versions.image(|_, count| match self.random.below(3) {
             0 => 0,
             1 => count - 1,
@@ -207,7 +248,7 @@ impl Machine {
     }
 
     fn lose_in_every_way(&mut self, name: &str) -> usize {
-        let versions = Versions::of(&self.disk, &self.journal.store().steps[self.synced_steps..]);
+        let versions = self.versions(&self.journal.store().steps);
         let count = versions.count();
         assert!(count < 60_000, "{name} has {count} images");
         for number in 0..count {
@@ -217,9 +258,10 @@ impl Machine {
                 rest /= count;
                 version
             });
+            let first = first_of(&image);
             let (mut journal, _) = open(image, self.boot + 1, self.config)
                 .unwrap_or_else(|error| panic!("{name}, image {number}: {error}"));
-            self.check(&mut journal, name);
+            self.check(&mut journal, first, name);
         }
         count
     }
@@ -234,31 +276,36 @@ impl Machine {
     /// The machine starts with this disk, and may lose power again before the journal was synced.
     fn restart(&mut self, image: Vec<u8>) {
         self.boot += 1;
-        self.disk.clone_from(&image);
         let order = if self.boot.is_multiple_of(2) { Order::Ascending } else { Order::Descending };
-        let opened = Journal::open(Recorder::new(image, order), in_boot(self.boot), self.config);
+        let opened = Journal::open(Recorder::new(image.clone(), order), in_boot(self.boot), self.config);
         let opening = opened.unwrap_or_else(|error| panic!("boot {}: {error}", self.boot - BOOT));
         assert!(opening.needs_sync());
         if self.random.below(3) == 0 {
-            let versions = Versions::of(&self.disk, &opening.store().steps);
+            let versions = Versions::of(&image, &image, &opening.store().steps);
             let image = versions.image(|_, count| self.random.below(count));
             return self.restart(image);
         }
-        self.synced_steps = 0;
-        let steps = opening.store().steps.len();
+        (self.synced_steps, self.written_steps) = (0, 0);
+        self.write_to_disk_after(&image, &opening.store().steps);
         let (mut journal, _) = opening.finish();
-        self.check(&mut journal, "a random run");
+        self.check(&mut journal, first_of(&image), "a random run");
         self.lost += self.bodies.len() - journal.next() as usize;
         self.bodies.truncate(journal.next() as usize);
         (self.journal, self.sync) = (journal, None);
-        self.write_to_disk(steps);
         self.life += 1;
     }
 
-    /// `found` was opened after a loss of what this machine has.
-    fn check<S: shardcast_proto::tcpshm::journal::Store>(&self, found: &mut Journal<S>, name: &str) {
+    fn write_to_disk_after(&mut self, image: &[u8], steps: &[Step]) {
+        self.synced = image.to_vec();
+        self.disk = image.to_vec();
+        self.write_to_disk(steps);
+    }
+
+    /// `found` was opened after a loss of what this machine has, with a slot of the index that begins at message `first`.
+    fn check<S: Store>(&self, found: &mut Journal<S>, first: u64, name: &str) {
         let (here, found) = (&self.journal, Contents::of(found));
         let counts = (found.first, found.next(), found.received);
+        assert!(found.first >= first, "{name}: {counts:?}, acknowledged {first}");
         assert!(found.first <= here.first(), "{name}: {counts:?}, acknowledged {}", here.first());
         assert!(found.next() >= here.durable_next(), "{name}: {counts:?}, durable {}", here.durable_next());
         assert!(found.next() <= here.next(), "{name}: {counts:?}, appended {}", here.next());
@@ -270,6 +317,12 @@ impl Machine {
     }
 }
 
+/// The message from which on the newest slot has records.
+fn first_of(image: &[u8]) -> u64 {
+    let slots = inspect(image).slots.map(|slot| slot.expect("intact"));
+    slots.into_iter().flatten().map(|slot| slot.first).max().expect("there is a slot")
+}
+
 /// All that may be on the disk: the versions of each sector, and the lengths of the file.
 struct Versions {
     disk: Vec<u8>,
@@ -278,8 +331,8 @@ struct Versions {
 }
 
 impl Versions {
-    fn of(disk: &[u8], steps: &[Step]) -> Self {
-        let mut now = disk.to_vec();
+    fn of(disk: &[u8], synced: &[u8], steps: &[Step]) -> Self {
+        let mut now = synced.to_vec();
         let mut lens = vec![disk.len()];
         let mut sectors = BTreeMap::new();
         for step in steps {
