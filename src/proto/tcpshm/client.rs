@@ -256,7 +256,8 @@ impl<F: ClientFiles, C: Shared<ClientState<F>>> Connecting<F, C> {
         })?;
         let peer = PeerOf { client: self.client.clone(), files: PhantomData };
         self.exchange = Some(Exchange::new(peer, geometry.byte_order(), self.times, now));
-        Ok(Progress::silent(geometry.response_len()))
+        // Messages that were kept follow.
+        Ok(Progress::silent(geometry.response_len()).and_more())
     }
 }
 

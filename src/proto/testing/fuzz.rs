@@ -6,6 +6,7 @@ mod seastar;
 mod seastar_rpc;
 mod shape;
 mod tars;
+mod tcpshm;
 
 use core::net::Ipv4Addr;
 use std::{collections::BTreeSet, time::Duration};
@@ -26,6 +27,7 @@ pub use self::{
     },
     shape::{BorrowedShape, Shape},
     tars::{json as tars_json, packet as tars_packet, reader as tars_reader, tup as tars_tup},
+    tcpshm::{accepting as tcpshm_accepting, connecting as tcpshm_connecting},
 };
 use super::{accept, connect, converse, pieces};
 use crate::{

@@ -100,6 +100,16 @@ fn seastar_stream_session_survives_its_corpus() {
 }
 
 #[test]
+fn tcpshm_accepting_survives_its_corpus() {
+    replay("tcpshm_accepting", fuzz::tcpshm_accepting);
+}
+
+#[test]
+fn tcpshm_connecting_survives_its_corpus() {
+    replay("tcpshm_connecting", fuzz::tcpshm_connecting);
+}
+
+#[test]
 fn tcpshm_journal_survives_its_corpus() {
     replay("tcpshm_journal", fuzz::tcpshm_journal);
 }

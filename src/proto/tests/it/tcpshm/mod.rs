@@ -1,5 +1,6 @@
 //! tcpshm, against bytes recorded from the original.
 
+mod conformance;
 mod ends;
 mod layout;
 mod memory;
