@@ -363,8 +363,11 @@ impl<F: Files> PeerTable<F> {
         if login.last_server == self.server.as_str().as_bytes() {
             return Ok(login.sequences);
         }
-        let sequences = entry.peer.borrow().sequences();
-        if sequences != Sequences::default() {
+        // What was kept for a client that has consumed nothing, and from which nothing was consumed, is still for it: it may not
+        // have got the response to its first login.
+        let journal_begins =
+            |peer: &Peer<F::Store>| peer.journal().first() == 0 && peer.journal().received() == 0;
+        if !journal_begins(&entry.peer.borrow()) {
             let dropped = self.replace(entry, Start::default(), callbacks)?;
             let client = entry.peer.borrow().remote().clone();
             callbacks.into_iter().for_each(|callbacks| callbacks.reset(&client, dropped));

@@ -6,4 +6,5 @@ mod layout;
 mod memory;
 mod recording;
 mod sessions;
+mod simulated;
 mod vectors;

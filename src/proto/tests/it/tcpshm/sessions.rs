@@ -314,8 +314,11 @@ fn a_client_that_does_not_know_this_server_begins_anew() {
     let (disk, other) = (Disk::default(), Disk::default());
     let mut server = Server::new(&disk, TableConfig::default());
     let connecting = client(&other, Geometry::default());
-    drop(log_in(&mut server, &connecting));
-    for _ in 0..3 {
+    let (mut accepted, mut connected) = log_in(&mut server, &connecting);
+    send(&connecting, 1, b"hello");
+    accepted.receive(&connected.transmit(), START, echo(&server.peer("client")));
+    drop((accepted, connected));
+    for _ in 0..2 {
         server.peer("client").borrow_mut().send(1, b"lost").expect("there is room");
     }
     server.log();
@@ -474,4 +477,18 @@ fn a_peer_that_does_not_return_is_forgotten_and_makes_room() {
     assert!(log_in_at(&mut server, START + day));
     assert_eq!(server.log(), ["forgotten client: 1 dropped", "new newer"]);
     assert!(server.table.get(&super::memory::name("client")).is_none());
+}
+
+#[test]
+fn what_is_kept_for_a_client_survives_the_loss_of_its_first_response() {
+    let (disk, other) = (Disk::default(), Disk::default());
+    let mut server = Server::new(&disk, TableConfig::default());
+    let connecting = client(&other, Geometry::default());
+    // The response is lost, and so the client does not know the server yet.
+    let (mut accepted, mut connected) = (server.accept(START), connect(&connecting, START));
+    accepted.receive(&connected.transmit(), START, nothing);
+    drop((accepted, connected));
+    server.peer("client").borrow_mut().send(1, b"welcome").expect("there is room");
+    let (_accepted, connected) = log_in(&mut server, &connecting);
+    assert_eq!((connected.got, server.log().len()), (vec![(1, b"welcome".to_vec())], 2));
 }
