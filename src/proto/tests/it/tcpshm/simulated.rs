@@ -123,7 +123,7 @@ impl World {
                 self.connect();
             }
             self.carry_all();
-            self.wait();
+            self.let_time_pass(false);
             if self.to_server.next == self.to_server.sent
                 && self.to_client.next == self.to_client.sent
                 && self.is_empty()
@@ -211,8 +211,14 @@ impl World {
 
     /// Lets time pass: acknowledgements, heartbeats, and messages that come again.
     fn wait(&mut self) {
+        let fails = self.below(4) == 0;
+        self.let_time_pass(fails);
+    }
+
+    fn let_time_pass(&mut self, fails: bool) {
         self.now = self.now + Duration::from_millis(1 + self.below(400));
         let now = self.now;
+        let mut failures = 0;
         let Some(mut line) = self.line.take() else { return };
         if !(line.accepted.wait(now) && line.connected.wait(now)) {
             // It was silent for too long.
@@ -221,14 +227,17 @@ impl World {
         }
         let (server, flow) = (&self.server, &mut self.to_server);
         line.accepted.poll(|sequence, message_type, body| {
-            take(&mut server.peer("client").borrow_mut(), flow, false, (sequence, message_type, body), now);
+            let peer = server.peer("client");
+            let failed = take(&mut peer.borrow_mut(), flow, fails, (sequence, message_type, body), now);
+            failures += u64::from(failed);
         });
         let (client, flow) = (&self.client, &mut self.to_client);
         line.connected.poll(|sequence, message_type, body| {
             let mut client = client.borrow_mut();
             let peer = client.peer_mut().expect("it has logged in");
-            take(peer, flow, false, (sequence, message_type, body), now);
+            failures += u64::from(take(peer, flow, fails, (sequence, message_type, body), now));
         });
+        self.failures += failures;
         self.line = Some(line);
     }
 
