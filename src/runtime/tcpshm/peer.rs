@@ -5,8 +5,10 @@ use std::{
     ops::{Deref, DerefMut},
     rc::Rc,
     task::Poll,
+    time::Duration,
 };
 
+use futures_lite::future::or;
 use shardcast_proto::{
     ConnId, Time,
     connection::CloseReason,
@@ -14,7 +16,7 @@ use shardcast_proto::{
 };
 
 use super::files::FileStore;
-use crate::{Connection, conns::Conns, reactor::current};
+use crate::{Connection, conns::Conns, reactor::current, task};
 
 type Entry = tcpshm::Entry<FileStore>;
 
@@ -142,17 +144,29 @@ impl<D> Peer<D> {
     /// # Errors
     /// It never can.
     pub async fn ready(&self, len: usize) -> Result<(), AppendError> {
+        loop {
+            let reserved = self.core().borrow_mut().journal_mut().reserve(len);
+            match reserved {
+                // Nothing tells when there is room on the disk again.
+                Err(AppendError::Grow(_)) => or(self.consumed(), task::sleep(DISK_PAUSE)).await,
+                Err(AppendError::Full) => self.consumed().await,
+                reserved => return reserved,
+            }
+        }
+    }
+
+    /// Waits until the peer has consumed something.
+    async fn consumed(&self) {
+        let first = self.core().borrow().journal().first();
         poll_fn(|cx| {
             let mut peer = self.core().borrow_mut();
-            match peer.journal_mut().reserve(len) {
-                Err(error) if error.is_temporary() => {
-                    peer.wake_writer(cx.waker());
-                    Poll::Pending
-                }
-                reserved => Poll::Ready(reserved),
+            if peer.journal().first() != first {
+                return Poll::Ready(());
             }
+            peer.wake_writer(cx.waker());
+            Poll::Pending
         })
-        .await
+        .await;
     }
 
     /// Room for a message of `len` bytes, to be filled and [pushed](Allocated::push).
@@ -477,3 +491,6 @@ impl<D> fmt::Debug for Allocated<'_, D> {
         f.debug_struct("Allocated").field("len", &self.body.len()).finish_non_exhaustive()
     }
 }
+
+/// How often it is tried whether there is room on the disk.
+const DISK_PAUSE: Duration = Duration::from_millis(100);

@@ -84,3 +84,21 @@ fn a_name_is_connected_once_or_the_newer_connection_takes_over() {
         }
     }
 }
+
+#[test]
+fn a_handler_waits_for_room_in_a_journal_that_cannot_grow() {
+    // By its own bound, and by that of all journals.
+    for (journal, total) in [(64 << 10, 1 << 30), (4 << 20, 64 << 10)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut options = ServerOptions::new(folder.path().join("server"));
+        (options.files.journal_bytes_max, options.files.total_bytes_max) = (journal, total);
+        let world = World::start_with(&options, 1);
+        let mut client = world.connect("client", &folder.path().join("client"));
+        client.send(types::MANY, &[7; 20_000]).expect("there is room");
+        for number in 0..100 {
+            let received = client.recv_timeout(Duration::from_secs(20)).expect("a message");
+            assert_eq!(received.body.len(), 20_000, "message {number}");
+            client.pop(received.sequence).expect("it is in front");
+        }
+    }
+}

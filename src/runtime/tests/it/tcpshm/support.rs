@@ -50,6 +50,8 @@ pub(super) mod types {
     pub(crate) const ONE_WAY: u16 = 5;
     /// Closes the connection, and consumes it.
     pub(crate) const CLOSE: u16 = 6;
+    /// Sends 100 messages of its body, waiting for room, and consumes it then.
+    pub(crate) const MANY: u16 = 7;
 }
 
 pub(super) struct Recorder(pub(super) Record);
@@ -98,6 +100,17 @@ impl Handler for Recorder {
                 return shardcast::task::spawn("later", async move {
                     shardcast::task::sleep(Duration::from_millis(5)).await;
                     held.peer().send(types::LATER, &body).expect("there is room");
+                    held.pop().expect("the connection is open");
+                });
+            }
+            types::MANY => {
+                let body = message.body().to_vec();
+                let held = message.hold();
+                return shardcast::task::spawn("many", async move {
+                    for _ in 0..100 {
+                        held.peer().ready(body.len()).await.expect("it fits");
+                        held.peer().send(types::MANY, &body).expect("there is room");
+                    }
                     held.pop().expect("the connection is open");
                 });
             }
