@@ -134,6 +134,7 @@ pub mod journal;
 mod login;
 mod mismatch;
 mod name;
+mod original;
 mod peer;
 mod table;
 
@@ -145,6 +146,7 @@ pub use header::Header;
 pub use login::{Login, LoginResponse, Sequences, Status};
 pub use mismatch::{Gap, Mismatch};
 pub use name::{Name, NameError};
+pub use original::{OriginalError, OriginalQueue};
 pub use peer::{NotInFront, Peer, PeerConfig, PeerCounts, Unconsumed};
 pub use table::{
     Callbacks, Entry, FileError, Files, MismatchPolicy, PeerTable, Reject, SecondLogin, Start, TableConfig,

@@ -4,6 +4,7 @@ mod conformance;
 mod ends;
 mod layout;
 mod memory;
+mod original;
 mod recording;
 mod sessions;
 mod simulated;
