@@ -12,6 +12,7 @@ use crate::{
     demo::DemoArgs,
     flags::seconds_or_unit,
     idl,
+    journal::{JOURNAL_EXAMPLES, JournalCommand},
     operate::{ConnsArgs, DrainArgs, KickArgs, ReloadArgs, TopArgs},
     protocols::Registry,
     topics::{self, HistoryArgs, PubArgs, SubArgs},
@@ -112,6 +113,9 @@ pub(crate) enum Command {
     /// Check, format and compare .tars files
     #[command(subcommand, after_help = idl::IDL_EXAMPLES)]
     Idl(idl::IdlCommand),
+    /// Inspect, verify and repair the files in which messages are kept
+    #[command(subcommand, after_help = JOURNAL_EXAMPLES)]
+    Journal(JournalCommand),
     /// Measure latency and throughput, and compare results
     #[command(subcommand, after_help = BENCH_EXAMPLES)]
     Bench(AnyBenchCommand),

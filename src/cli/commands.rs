@@ -18,7 +18,7 @@ use crate::{
     decode::{self, DecodeArgs},
     demo, doctor,
     exit::EXIT_CONFIGURATION,
-    idl, logging, operate,
+    idl, journal, logging, operate,
     output::{print, print_error, print_error_raw},
     protocols::Registry,
     serve, topics,
@@ -77,6 +77,7 @@ pub(crate) fn run(args: Args, registry: &Registry) -> anyhow::Result<ExitCode> {
         Command::Drain(args) => done(operate::drain(&args)),
         Command::Gen(arguments) => idl::generate(&arguments),
         Command::Idl(command) => idl::run(&command),
+        Command::Journal(command) => journal::run(&command),
         Command::Bench(command) => bench::run(command, registry).or_else(unless_the_machine_is_not_fit),
     }
 }

@@ -20,6 +20,7 @@ mod doctor;
 mod exit;
 mod flags;
 mod idl;
+mod journal;
 mod logging;
 mod operate;
 mod output;

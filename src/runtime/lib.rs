@@ -11,6 +11,7 @@
 //! | Tars RPC: servants and proxies | [`tars::rpc`] |
 //! | Tars push mode: servants and clients | [`tars`] |
 //! | Seastar RPC: calls and streams | [`seastar`] |
+//! | files of kept messages | [`journal`] |
 //! | clients of any protocol | [`client`] |
 //! | work that takes long, on a shard | [`task`] |
 //! | queues in memory that a shard polls | [`source`] |
@@ -48,6 +49,7 @@ mod config;
 mod conns;
 mod counters;
 mod error;
+pub mod journal;
 mod limits;
 mod log_limit;
 mod memory;

@@ -115,7 +115,7 @@ pub enum DirectoryError {
 
 /// A folder, locked for one name.
 #[derive(Debug)]
-pub(super) struct Directory {
+pub(crate) struct Directory {
     path: PathBuf,
     config: FilesConfig,
     /// Bytes of all journals that are open.
@@ -125,7 +125,7 @@ pub(super) struct Directory {
 
 impl Directory {
     /// Makes the folder if there is none, and locks it for this name.
-    pub(super) fn open(path: &Path, name: &Name, config: &FilesConfig) -> Result<Arc<Self>, DirectoryError> {
+    pub(crate) fn open(path: &Path, name: &Name, config: &FilesConfig) -> Result<Arc<Self>, DirectoryError> {
         let failed = |error| DirectoryError::Io { path: path.to_owned(), error };
         make(path).map_err(failed)?;
         let lock = fs::OpenOptions::new()
@@ -376,12 +376,12 @@ fn of_io(error: &io::Error) -> FileError {
 const JOURNAL_LEN_MAX: u64 = (1 << 30) + 4096;
 
 /// Different for each call: what tells an old record from a new one.
-fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
 /// A number of this boot of the machine.
-static BOOT: LazyLock<u64> = LazyLock::new(|| {
+pub(crate) static BOOT: LazyLock<u64> = LazyLock::new(|| {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let digits: String = id.chars().filter(char::is_ascii_hexdigit).take(16).collect();
     u64::from_str_radix(&digits, 16).unwrap_or(0)

@@ -50,6 +50,7 @@ pub use shardcast_proto::tcpshm::{
 };
 
 pub use client::{Client, ClientError, ClientEvent, ClientHandle, ClientMessage, ClientOptions, Received};
+pub(crate) use files::{BOOT, Directory, random};
 pub use files::{DirectoryError, Durability, FilesConfig};
 pub use peer::{Allocated, Held, Incoming, Message, Peer};
 pub use server::{Handler, NewConnection, PeerService, Place, Protocol, ServerOptions};

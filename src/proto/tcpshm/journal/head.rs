@@ -113,8 +113,17 @@ pub(super) fn number(bytes: &[u8]) -> u64 {
 /// ```
 pub const NAME_LEN_MAX: usize = 255;
 
+/// The version of the format, in every file.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::tcpshm::journal::{Defect, VERSION};
+///
+/// assert_eq!(Defect::Version(VERSION + 1).code(), "journal-version");
+/// ```
+pub const VERSION: u32 = 1;
+
 const MAGIC: [u8; 8] = *b"SHRDJRN1";
-const VERSION: u32 = 1;
 const NAMES_AT: usize = 32;
 
 /// The part of the head that is used, before the index.

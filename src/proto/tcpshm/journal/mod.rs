@@ -113,7 +113,7 @@ use self::{
 
 pub use self::{
     error::{AcknowledgeError, AppendError, CreateError, Defect, GrowError, JournalError},
-    head::{Head, NAME_LEN_MAX},
+    head::{Head, NAME_LEN_MAX, VERSION},
     index::Slot,
     inspect::{Inspection, Kept, Records, inspect, plan_repair},
     open::{Dropped, Opened, Opening},
