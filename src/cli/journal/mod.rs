@@ -96,7 +96,8 @@ fn verify(files: &[PathBuf]) -> anyhow::Result<ExitCode> {
             }
             Err(error) => {
                 exit = ExitCode::from(EXIT_RUNTIME);
-                print_error(failed(&path.display().to_string(), error.code(), &error));
+                let error = failed(&path.display().to_string(), error.code(), &error);
+                print_error(format_args!("error: {error}"));
                 continue;
             }
         };

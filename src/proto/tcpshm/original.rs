@@ -51,7 +51,7 @@ pub struct OriginalQueue<'a> {
 #[non_exhaustive]
 pub enum OriginalError {
     /// The file is cut, or is a different kind of file.
-    #[error("a file of {len} bytes is no queue: that has 20 bytes, and a multiple of 8")]
+    #[error("a file of {len} bytes is not a queue, whose length is 20 more than a multiple of 8")]
     Length {
         /// Its length in bytes.
         len: u64,

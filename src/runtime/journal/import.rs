@@ -110,7 +110,7 @@ pub enum ImportError {
     /// The file cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// It is no queue, or is damaged.
+    /// It is not a queue, or is damaged.
     #[error(transparent)]
     Queue(#[from] OriginalError),
     /// A process uses it.
