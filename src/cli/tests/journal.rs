@@ -6,6 +6,10 @@ use std::{
     process::{Command, Output},
 };
 
+use shardcast::{
+    Listener, Server,
+    tcpshm::{Client, ClientOptions, Handler, Message, Peer, Protocol, ServerOptions},
+};
 use tempfile::TempDir;
 
 #[test]
@@ -19,6 +23,39 @@ fn a_recorded_queue_is_imported_with_its_numbers() {
     let last_server = imported.journal.with_file_name("client.lastserver");
     assert_eq!(fs::read(last_server).expect("it was imported"), b"server");
     assert_eq!(verify(&imported.journal), (0, "ok FILE messages 3 bytes 160 received 0\n".to_owned()));
+}
+
+#[test]
+fn two_imported_ends_go_on_where_they_were() {
+    let client = Import::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let queue = recorded().with_file_name("server_client.ptcp");
+    let names = ["--local", "server", "--remote", "client"];
+    success(&[&["journal", "import", path(&queue), "--dir", path(folder.path())][..], &names].concat());
+
+    let protocol = Protocol::open("server", &ServerOptions::new(folder.path())).expect("a folder");
+    let listener = Listener::new("orders", "127.0.0.1:0").protocol(protocol, |_| Echo.service());
+    let server = Server::builder().listen(listener).shards(1).start().expect("started");
+    let address = server.address("orders").expect("it listens");
+    let options = ClientOptions::new(client.folder.path());
+    let mut client = Client::connect("client", address, options).expect("the numbers match");
+    for (kind, len) in [(3, 12), (4, 16), (5, 100)] {
+        let message = client.recv().expect("an echo");
+        assert_eq!((message.message_type, message.body.len()), (kind, len));
+        client.pop(message.sequence).expect("it is the next one");
+    }
+}
+
+/// Returns each message to its sender.
+struct Echo;
+
+impl Handler for Echo {
+    type Data = ();
+
+    fn message(&self, peer: &Peer, message: Message<'_>) {
+        peer.send(message.message_type(), message.body()).expect("there is room");
+        message.pop();
+    }
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub use self::{
     },
     shape::{BorrowedShape, Shape},
     tars::{json as tars_json, packet as tars_packet, reader as tars_reader, tup as tars_tup},
-    tcpshm::{accepting as tcpshm_accepting, connecting as tcpshm_connecting},
+    tcpshm::{accepting as tcpshm_accepting, connecting as tcpshm_connecting, original as tcpshm_original},
 };
 use super::{accept, connect, converse, pieces};
 use crate::{

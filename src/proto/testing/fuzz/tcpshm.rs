@@ -7,11 +7,21 @@ use super::{START, converse, pieces};
 use crate::{
     ConnId, Event, Opening, Progress, Session,
     tcpshm::{
-        Accepting, ClientConfig, ClientFiles, ClientState, Connecting, FileError, Files, Geometry, Header,
-        Login, LoginResponse, Name, PeerTable, Sequences, Start, Status, TableConfig,
+        Accepting, ByteOrder, ClientConfig, ClientFiles, ClientState, Connecting, FileError, Files, Geometry,
+        Header, Login, LoginResponse, Name, OriginalQueue, PeerTable, Sequences, Start, Status, TableConfig,
         journal::{Beginning, Identity, Journal, JournalConfig},
     },
 };
+
+/// Any bytes as a queue of the original: its messages are as many as it says, and all within the file.
+pub fn original(data: &[u8]) {
+    for order in [ByteOrder::Little, ByteOrder::Big] {
+        let Ok(queue) = OriginalQueue::load(data, order) else { continue };
+        let bytes: usize = queue.messages().map(|(_, body)| body.len() + 8).sum();
+        assert_eq!(queue.messages().count() as u64, queue.message_count());
+        assert!(bytes <= data.len());
+    }
+}
 
 /// Any bytes of a client, after a login if the second byte is odd, in pieces of the length in the first byte: they mean the
 /// same as at once, and each message can be consumed once.

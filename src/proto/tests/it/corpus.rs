@@ -110,6 +110,11 @@ fn tcpshm_connecting_survives_its_corpus() {
 }
 
 #[test]
+fn tcpshm_original_survives_its_corpus() {
+    replay("tcpshm_original", fuzz::tcpshm_original);
+}
+
+#[test]
 fn tcpshm_journal_survives_its_corpus() {
     replay("tcpshm_journal", fuzz::tcpshm_journal);
 }
