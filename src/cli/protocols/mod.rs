@@ -18,7 +18,7 @@ use std::{path::Path, sync::Arc};
 
 use shardcast::Listener;
 
-use crate::config::{Catalog, ListenerOptions, Protocol};
+use crate::config::{Catalog, Fault, ListenerOptions, Protocol};
 
 pub(crate) use loads::{Load, LoadKind, Loads};
 pub(crate) use topics::{TopicClient, TopicPublisher, Topics};
@@ -120,4 +120,14 @@ impl Registry {
     fn iter(&self) -> impl Iterator<Item = (&Protocol, &Entry)> {
         self.catalog.protocols().iter().zip(&self.entries)
     }
+}
+
+/// The fault of a listener that pushes at intervals although its protocol has no pushes.
+fn without_pushes(listener: &ListenerOptions) -> Option<Fault> {
+    let pushes = listener.push.as_ref().is_some_and(|push| !push.interval.0.is_zero());
+    pushes.then(|| Fault {
+        key: "push.message".to_owned(),
+        others: Vec::new(),
+        message: "this protocol has no pushes: set push.interval to \"0s\"".to_owned(),
+    })
 }

@@ -139,9 +139,7 @@ fn check(listener: &ListenerOptions) -> Vec<Fault> {
     if options.negotiation_timeout.0.is_zero() {
         fault(format!("{NAME}.negotiation_timeout"), "must be more than 0, or no client can negotiate");
     }
-    if listener.push.as_ref().is_some_and(|push| !push.interval.0.is_zero()) {
-        fault("push.message".to_owned(), "this protocol has no pushes: set push.interval to \"0s\"");
-    }
+    faults.extend(super::without_pushes(listener));
     faults
 }
 

@@ -190,12 +190,7 @@ fn check(listener: &ListenerOptions) -> Vec<Fault> {
             fault(key(name), "must be more than 0".to_owned());
         }
     }
-    if listener.push.as_ref().is_some_and(|push| !push.interval.0.is_zero()) {
-        fault(
-            "push.message".to_owned(),
-            "this protocol has no pushes: set push.interval to \"0s\"".to_owned(),
-        );
-    }
+    faults.extend(super::without_pushes(listener));
     faults
 }
 
