@@ -30,7 +30,7 @@ pub trait ClientFiles: Files {
 /// use shardcast_proto::tcpshm::{ClientConfig, MismatchPolicy};
 ///
 /// let config = ClientConfig::default().with(|it| it.mismatch = MismatchPolicy::ResetToPeer);
-/// assert_eq!(config.user_data, []);
+/// assert_eq!(config.user_data.len(), 0);
 /// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
