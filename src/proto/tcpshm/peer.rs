@@ -236,8 +236,10 @@ impl<S: Store> Peer<S> {
     /// Bytes that the peer may get before it acknowledges more: those of a long message if there is nothing else.
     fn window_room(&self) -> u64 {
         let (sent, max) = (self.journal.bytes_sent(), self.config.unacknowledged_bytes_max);
-        match (sent, self.journal.next_unsent_len()) {
-            (0, Some(len)) => max.max(len),
+        match sent {
+            // There is no bound.
+            _ if max == u64::MAX => max,
+            0 => max.max(self.journal.next_unsent_len().unwrap_or(0)),
             _ => max.saturating_sub(sent),
         }
     }

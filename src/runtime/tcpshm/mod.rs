@@ -40,6 +40,7 @@
 //! ```
 
 mod client;
+mod client_options;
 mod files;
 mod peer;
 mod server;
@@ -49,7 +50,8 @@ pub use shardcast_proto::tcpshm::{
     NameError, NotInFront, PeerCounts, Reject, SecondLogin, Sequences, Times, UserData, journal::AppendError,
 };
 
-pub use client::{Client, ClientError, ClientEvent, ClientHandle, ClientMessage, ClientOptions, Received};
+pub use client::{Client, ClientEvent, ClientHandle, ClientMessage, Received};
+pub use client_options::{ClientError, ClientOptions};
 pub(crate) use files::{BOOT, Directory, random};
 pub use files::{DirectoryError, Durability, FilesConfig};
 pub use peer::{Allocated, Held, Incoming, Message, Peer};
