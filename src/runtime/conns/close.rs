@@ -257,7 +257,7 @@ impl Conns {
             return;
         }
         let Some(mut conn) = table.remove(slot) else { return };
-        self.publish_queue(&mut conn);
+        self.forget_queue(&mut conn);
         self.forget_memory(&mut conn);
         self.cancel_timer(conn.timer);
         if let Role::Accepted { listener, .. } = conn.role {

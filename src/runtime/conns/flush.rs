@@ -94,6 +94,17 @@ impl Conns {
         let (bytes, messages) = (conn.core.outbox().bytes(), conn.core.outbox().messages());
         conn.handle.publish_waiting(conn.core.outbox().push_bytes(), conn.core.outbox().push_messages());
         self.locals.sent(&conn.handle);
+        self.count_queue(conn, bytes, messages);
+    }
+
+    /// As [`publish_queue`](Self::publish_queue), for a connection that is gone: what a failed send has left waits no more.
+    pub(super) fn forget_queue(&self, conn: &mut Conn) {
+        conn.handle.publish_waiting(0, 0);
+        self.locals.sent(&conn.handle);
+        self.count_queue(conn, 0, 0);
+    }
+
+    fn count_queue(&self, conn: &mut Conn, bytes: usize, messages: usize) {
         let before = std::mem::replace(&mut conn.published, (bytes, messages));
         self.counters.queued_bytes.add((bytes as u64).wrapping_sub(before.0 as u64));
         self.counters.queued_messages.add((messages as u64).wrapping_sub(before.1 as u64));
