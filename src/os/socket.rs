@@ -108,6 +108,17 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Option<usize>
     would_block(|| rustix::net::recv(&socket, &mut *buffer, RecvFlags::empty()).map(|(len, _)| len))
 }
 
+/// As [`receive`], from the socket with this descriptor, blocking or not. An interrupted call counts as one without bytes.
+pub(crate) fn receive_now(descriptor: RawFd, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    let (to, len) = (buffer.as_mut_ptr().cast(), buffer.len());
+    // SAFETY: recv(2) writes at most `len` bytes to where the pointer points, and the buffer is as long.
+    let received = unsafe { libc::recv(descriptor, to, len, libc::MSG_DONTWAIT) };
+    usize::try_from(received).map(Some).or_else(|_| match Errno::from_io_error(&io::Error::last_os_error()) {
+        Some(Errno::AGAIN | Errno::INTR) => Ok(None),
+        _ => Err(io::Error::last_os_error()),
+    })
+}
+
 /// Whether [`receive`] would return something: bytes, the end of the stream, or an error.
 pub fn is_readable(socket: impl AsFd) -> bool {
     let peeked = rustix::net::recv(&socket, &mut [0], RecvFlags::PEEK | RecvFlags::DONTWAIT);

@@ -167,7 +167,7 @@ impl Buffers {
     pub(super) fn take(&mut self, id: u16, len: u32) -> Filled {
         assert!(id < self.given && len <= self.buffer_bytes, "the kernel names buffers that it was given");
         self.free -= 1;
-        Filled { memory: Rc::clone(&self.memory), id, len }
+        Filled(Place::Provided { memory: Rc::clone(&self.memory), id, len })
     }
 
     /// Gives a buffer back to the kernel.
@@ -175,11 +175,13 @@ impl Buffers {
     /// # Errors
     /// It is not one of these.
     pub(super) fn recycle(&mut self, data: Filled) -> Result<(), Filled> {
-        if !Rc::ptr_eq(&data.memory, &self.memory) {
-            return Err(data);
+        match data.0 {
+            Place::Provided { ref memory, id, .. } if Rc::ptr_eq(memory, &self.memory) => {
+                self.give(id);
+                Ok(())
+            }
+            _ => Err(data),
         }
-        self.give(data.id);
-        Ok(())
     }
 
     /// Publishes the recycled buffers to the kernel.
@@ -219,24 +221,34 @@ impl Buffers {
 /// Received bytes in a buffer of the ring. Return it with [`Ring::recycle`](super::Ring::recycle); otherwise
 /// the ring is one buffer short until it is dropped.
 #[derive(Debug)]
-pub struct Filled {
-    memory: Rc<Memory>,
-    id: u16,
-    len: u32,
+pub struct Filled(pub(super) Place);
+
+#[derive(Debug)]
+pub(super) enum Place {
+    /// A buffer that was provided to the kernel.
+    Provided { memory: Rc<Memory>, id: u16, len: u32 },
+    /// A buffer that was received into by a system call.
+    Direct { buffer: Box<[u8]>, len: usize },
 }
 
 impl Filled {
     /// The bytes.
+    #[inline]
     pub fn bytes(&self) -> &[u8] {
-        // SAFETY: the kernel wrote `len` bytes to this buffer and does not have it any more: it gets it
-        // back only with `recycle`, which takes `self`. The mapping lives as long as `memory`.
-        unsafe { slice::from_raw_parts(self.memory.buffer(self.id).as_ptr(), self.len as usize) }
+        match &self.0 {
+            Place::Provided { memory, id, len } => {
+                // SAFETY: the kernel wrote `len` bytes to this buffer and does not have it any more: it gets it
+                // back only with `recycle`, which takes `self`. The mapping lives as long as `memory`.
+                unsafe { slice::from_raw_parts(memory.buffer(*id).as_ptr(), *len as usize) }
+            }
+            Place::Direct { buffer, len } => &buffer[..*len],
+        }
     }
 }
 
 /// Two mappings: the ring of entries that the kernel reads, and the buffers that it fills.
 #[derive(Debug)]
-struct Memory {
+pub(super) struct Memory {
     entries: NonNull<types::BufRingEntry>,
     entries_len: usize,
     data: NonNull<u8>,

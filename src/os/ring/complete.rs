@@ -87,6 +87,7 @@ impl Ring {
                 let leaves_bytes = cqueue::sock_nonempty(flags);
                 // A busy connection waits for the next turn, and for nothing else.
                 self.leaves_bytes = leaves_bytes && it.group == Group::Small;
+                self.direct.note_received(slot);
                 let changes = it.turns.note_received(leaves_bytes);
                 match (it.receiving, it.stopping) {
                     (true, false) if changes => self.restart_receive(slot),
@@ -109,7 +110,9 @@ impl Ring {
                     let unused = self.buffers[group.index()].take(id, 0);
                     self.recycle(unused);
                 }
-                Some(Completion::ReceiveEnded { slot, how: ReceiveEnd::EndOfStream })
+                let failure = self.direct.take_failure(slot);
+                let how = failure.map_or(ReceiveEnd::EndOfStream, ReceiveEnd::Failed);
+                Some(Completion::ReceiveEnded { slot, how })
             }
             (Err(error), _) => self.receive_failed(slot, error),
         }
@@ -186,9 +189,14 @@ impl Ring {
             }
             Err(error) => Err(error),
         };
+        Some(self.sent(slot, result))
+    }
+
+    /// The send of this slot has ended.
+    pub(super) fn sent(&mut self, slot: u32, result: io::Result<()>) -> Completion {
         let number = std::mem::replace(&mut self.slots[slot as usize].in_flight, Flights::NONE);
         let payload = self.flights.remove(number).into_payload();
-        Some(Completion::Sent { slot, payload, result })
+        Completion::Sent { slot, payload, result }
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod buffers;
 mod complete;
+mod direct;
 mod features;
 mod flights;
 mod kind;
@@ -33,6 +34,7 @@ pub use payload::Payload;
 
 use crate::needs::{SHORT_PAUSE, SHORT_TRIES};
 use buffers::{Buffers, Group};
+use direct::Direct;
 use flights::Flights;
 use kind::{Kind, encode};
 use payload::InFlight;
@@ -163,6 +165,7 @@ pub struct Ring {
     leaves_bytes: bool,
     /// The payloads in flight.
     flights: Flights,
+    direct: Direct,
     alarm: Box<types::Timespec>,
     /// A read of the eventfd is with the kernel, into `wake_count`.
     awaiting_wake: bool,
@@ -233,6 +236,7 @@ impl Ring {
             unsure: Vec::new(),
             leaves_bytes: false,
             flights: Flights::default(),
+            direct: Direct::default(),
             alarm: Box::default(),
             awaiting_wake: false,
             wake_count: Box::default(),
@@ -355,6 +359,7 @@ impl Ring {
             return Err(io::Error::from(io::ErrorKind::ResourceBusy));
         }
         self.io.submitter().register_files_update(slot, &[socket.as_raw_fd()])?;
+        self.direct.forget(slot);
         (it.attached, it.turns, it.socket) = (true, Turns::default(), socket.as_raw_fd());
         Ok(())
     }
@@ -405,7 +410,9 @@ impl Ring {
         let it = &mut self.slots[slot as usize];
         assert!(it.attached && it.in_flight == Flights::NONE, "one send at a time, on an attached slot");
         it.in_flight = self.flights.insert(InFlight::new(payload));
-        self.arm_send(slot);
+        if !self.waits_alone(slot) {
+            self.arm_send(slot);
+        }
     }
 
     /// Connects the socket in `slot`.
@@ -432,13 +439,17 @@ impl Ring {
 
     /// Returns a receive buffer to the kernel.
     pub fn recycle(&mut self, data: Filled) {
-        let [small, large] = &mut self.buffers;
-        let foreign = small.recycle(data).or_else(|data| large.recycle(data));
+        let Self { buffers: [small, large], direct, .. } = self;
+        let foreign =
+            direct.recycle(data).or_else(|data| small.recycle(data)).or_else(|data| large.recycle(data));
         assert!(foreign.is_ok(), "a buffer goes back to the ring it came from");
     }
 
     /// Whether [`enter`](Self::enter) would do anything. Reads memory shared with the kernel only.
     pub fn has_work(&mut self) -> bool {
+        if self.direct.has_work() {
+            return true;
+        }
         let queue = self.io.submission();
         if !queue.is_empty() || queue.taskrun() || queue.cq_overflow() {
             return true;
@@ -456,6 +467,15 @@ impl Ring {
     /// The ring is broken: the shard cannot continue.
     pub fn enter(&mut self) -> io::Result<()> {
         self.submit(0)
+    }
+
+    /// Like [`enter`](Self::enter), for a shard that had nothing to do. If the connection that was alone in receiving seems to
+    /// have received more, its bytes come first, and what else the kernel has to do is left to the next call.
+    ///
+    /// # Errors
+    /// As for [`enter`](Self::enter).
+    pub fn enter_after_idling(&mut self) -> io::Result<()> {
+        if self.receive_directly() { Ok(()) } else { self.submit(0) }
     }
 
     /// Like [`enter`](Self::enter), but blocks the thread until there is a completion or a wake-up. Requires
@@ -478,6 +498,9 @@ impl Ring {
     }
 
     fn submit(&mut self, want: u32) -> io::Result<()> {
+        self.send_directly();
+        // A completion is there already.
+        let want = if self.direct.has_work() { 0 } else { want };
         self.recheck();
         for group in Group::ALL {
             self.resume_receives(group);
@@ -517,6 +540,9 @@ impl Ring {
     pub fn next_completion(&mut self) -> Option<Completion> {
         if let Some(slot) = self.stopped.take() {
             return Some(Completion::ReceiveEnded { slot, how: ReceiveEnd::Stopped });
+        }
+        if let Some(completion) = self.next_direct() {
+            return Some(completion);
         }
         loop {
             let Some(entry) = self.io.completion().next() else {
@@ -574,6 +600,7 @@ impl Ring {
     }
 
     fn push(&mut self, entry: squeue::Entry, kind: Kind, index: u32) {
+        self.queue_waiting();
         let entry = entry.user_data(encode(kind, index));
         // SAFETY: the entry points to memory owned by `self.slots`, `self.listeners`, `self.buffers`,
         // `self.wake_count` or `self.alarm`, all of which stay until the completion has been seen (`Drop` waits or leaks).
@@ -618,6 +645,8 @@ impl Drop for Ring {
     /// Cancels everything and waits until the kernel has released our memory; leaks what it has not.
     fn drop(&mut self) {
         self.listeners.clear();
+        // Its descriptor may be another file by now; the ring has the socket.
+        self.queue_waiting();
         let _ = self.io.submitter().register_sync_cancel(None, types::CancelBuilder::any());
         for _ in 0..DROP_TURNS {
             let idle = self.flights.len() == 0 && self.slots.iter().all(|it| it.connecting.is_none());

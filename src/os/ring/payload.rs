@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::{io, net::SocketAddr, os::fd::RawFd};
 
 use bytes::Bytes;
 use io_uring::{opcode, squeue, types};
@@ -63,6 +63,25 @@ impl InFlight {
 
     pub(super) fn into_payload(self) -> Payload {
         self.payload
+    }
+
+    /// Sends of the rest what the socket with this descriptor takes now: how many bytes.
+    pub(super) fn send_now(&self, socket: RawFd) -> io::Result<usize> {
+        let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+        let send = |bytes: &[u8]| {
+            // SAFETY: send(2) reads the bytes of this slice.
+            unsafe { libc::send(socket, bytes.as_ptr().cast(), bytes.len(), flags) }
+        };
+        let sent = match &self.payload {
+            Payload::Gathered(bytes) => send(&bytes[self.sent..]),
+            Payload::Shared(bytes) => send(&bytes[self.sent..]),
+            Payload::Pieces(pieces) => {
+                let message = Message::new(pieces, self.sent);
+                // SAFETY: sendmsg(2) reads the header, its vectors, and the bytes of the pieces that they point to.
+                unsafe { libc::sendmsg(socket, &raw const message.header, flags) }
+            }
+        };
+        usize::try_from(sent).map_err(|_| io::Error::last_os_error())
     }
 
     /// The operation that sends the rest.

@@ -143,9 +143,15 @@ impl Shard {
         let mut reaped = 0;
         let mut stage = Stage::default();
         let mut has_time = true;
+        let mut has_flushed = false;
         // Receive the whole burst of a peer before acting on it, so that the responses leave together.
-        for _ in 0..ENTERS_PER_TURN {
-            if let Err(error) = self.reactor.ring.borrow_mut().enter() {
+        for entered in 0..ENTERS_PER_TURN {
+            let result = if burst.follows_idle && entered == 0 {
+                self.reactor.ring.borrow_mut().enter_after_idling()
+            } else {
+                self.reactor.ring.borrow_mut().enter()
+            };
+            if let Err(error) = result {
                 // Nothing can be received or sent any more: end everything, and report it.
                 tracing::error!(shard = self.reactor.id, %error, "the io_uring of this shard is broken");
                 self.begin_stop(Some(self.reactor.now()));
@@ -161,7 +167,12 @@ impl Shard {
                 burst.note(&completion);
                 self.complete(completion, alarms);
             }
-            if !has_time || !self.reactor.ring.borrow_mut().is_cut_short() {
+            let is_cut_short = has_time && self.reactor.ring.borrow_mut().is_cut_short();
+            if burst.follows_idle && reaped > 0 && !is_cut_short && !has_flushed {
+                // There was nothing else to do, so what this has brought about leaves at once.
+                has_flushed = true;
+                self.conns.flush();
+            } else if !is_cut_short {
                 break;
             }
         }
