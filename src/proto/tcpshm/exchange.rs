@@ -2,7 +2,7 @@
 
 use std::{marker::PhantomData, time::Duration};
 
-use super::{ByteOrder, Header, Peer, header::HEADER_LEN, journal::Store};
+use super::{ByteOrder, Header, Peer, ack_policy::AckPolicy, header::HEADER_LEN, journal::Store};
 use crate::{Error, Event, Progress, Request, RequestId, Route, Shared, Time};
 
 /// When a connection sends by itself, and when it ends.
@@ -66,6 +66,7 @@ pub(super) struct Exchange<S, C> {
     acked: u64,
     /// Since when it is not the current one; [`Time::NEVER`] if it is.
     unacked_since: Time,
+    ack_policy: AckPolicy,
     /// A heartbeat must be sent unless a message is.
     is_due: bool,
     /// Bytes that the transport has not taken.
@@ -87,6 +88,7 @@ impl<S: Store, C: Shared<Peer<S>>> Exchange<S, C> {
             sent_at: now,
             acked,
             unacked_since: Time::NEVER,
+            ack_policy: AckPolicy::default(),
             is_due: false,
             queued: 0,
             message: Box::default(),
@@ -124,7 +126,8 @@ impl<S: Store, C: Shared<Peer<S>>> Exchange<S, C> {
 
     pub(super) fn handle_timeout(&mut self, now: Time) -> Result<(), Error> {
         self.now = now;
-        let (is_full, damage) = self.peer.with(|peer| (peer.is_full(), peer.damage()));
+        let (is_full, damage, consumed) =
+            self.peer.with(|peer| (peer.is_full(), peer.damage(), peer.consumed_bytes()));
         if damage.is_some() {
             return Err(Error::Journal);
         }
@@ -134,6 +137,10 @@ impl<S: Store, C: Shared<Peer<S>>> Exchange<S, C> {
         }
         if now >= self.received_at + self.times.timeout {
             return Err(Error::TimedOut("message"));
+        }
+        if now >= self.pause_ends_at(consumed) {
+            self.ack_policy.handle_pause();
+            self.is_due = true;
         }
         self.is_due |= now >= self.heartbeat_at() || now >= self.ack_at();
         Ok(())
@@ -152,13 +159,15 @@ impl<S: Store, C: Shared<Peer<S>>> Exchange<S, C> {
     pub(super) fn poll_transmit(&mut self, out: &mut Vec<u8>) {
         let room = WINDOW.saturating_sub(self.queued);
         let (before, order, is_due) = (out.len(), self.order, self.is_due);
-        let acked = self.acked;
+        let (acked, ack_policy) = (self.acked, &mut self.ack_policy);
         let ack = self.peer.with(|peer| {
             if room > 0 {
                 peer.transmit(out, room, order);
             }
             let ack = peer.journal().durable_received();
-            if out.len() == before && (is_due || ack != acked && peer.wants_ack()) {
+            if out.len() == before
+                && (is_due || ack != acked && ack_policy.handle_consumed(peer.consumed_bytes()))
+            {
                 out.extend_from_slice(&Header::heartbeat(ack as u32).encode(order));
             }
             if out.len() > before {
@@ -183,9 +192,10 @@ impl<S: Store, C: Shared<Peer<S>>> Exchange<S, C> {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Time> {
-        let retry_at = self.peer.with(|peer| peer.retry_at()).unwrap_or(Time::NEVER);
+        let (retry_at, consumed) = self.peer.with(|peer| (peer.retry_at(), peer.consumed_bytes()));
         let ends_at = self.received_at + self.times.timeout;
-        Some(ends_at.min(self.heartbeat_at()).min(self.ack_at()).min(retry_at))
+        let ack_at = self.ack_at().min(self.pause_ends_at(consumed));
+        Some(ends_at.min(self.heartbeat_at()).min(ack_at).min(retry_at.unwrap_or(Time::NEVER)))
     }
 
     fn heartbeat_at(&self) -> Time {
@@ -194,6 +204,14 @@ impl<S: Store, C: Shared<Peer<S>>> Exchange<S, C> {
 
     fn ack_at(&self) -> Time {
         self.unacked_since + self.times.ack_delay
+    }
+
+    /// When the pause of a peer that may be waiting for an acknowledgement ends.
+    fn pause_ends_at(&self, consumed: usize) -> Time {
+        match self.unacked_since {
+            Time::NEVER => Time::NEVER,
+            _ => self.ack_policy.ack_at(consumed, self.received_at),
+        }
     }
 
     pub(super) fn is_full(&self) -> bool {

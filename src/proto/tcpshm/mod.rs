@@ -126,6 +126,7 @@
 //! Sources: the interface and the bytes of MengRao/tcpshm at commit f825816, recorded from its clients and servers.
 
 mod accepting;
+mod ack_policy;
 mod client;
 mod exchange;
 mod geometry;

@@ -385,10 +385,10 @@ impl<S: Store> Peer<S> {
         }
     }
 
-    /// Whether so much was consumed that the peer should know it soon.
+    /// Bytes of messages that were consumed since the last acknowledgement.
     #[inline]
-    pub(super) const fn wants_ack(&self) -> bool {
-        self.consumed_bytes >= ACK_BYTES
+    pub(super) const fn consumed_bytes(&self) -> usize {
+        self.consumed_bytes
     }
 
     #[inline]
@@ -440,6 +440,3 @@ const fn kept_bytes(len: usize) -> usize {
 }
 
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(1);
-
-/// A peer of the original may keep 2,000 bytes by default, and waits when they are full.
-const ACK_BYTES: usize = 1000;

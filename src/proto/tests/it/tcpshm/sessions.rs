@@ -172,13 +172,57 @@ fn consumed_messages_are_acknowledged_without_other_traffic() {
     connected.receive(&ack, later, nothing);
     assert_eq!(held(&connecting), 0);
     assert_eq!(accepted.transmit(), [0_u8; 0], "once");
+}
 
-    // Many bytes are acknowledged at once.
-    send(&connecting, 1, &[0; 2000]);
-    accepted.receive(&connected.transmit(), later, |sequence, _, _| {
-        peer.borrow_mut().pop(sequence).expect("in front")
-    });
-    assert_eq!(accepted.transmit(), Header::heartbeat(2).encode(ByteOrder::Little));
+#[test]
+fn a_peer_that_keeps_little_gets_acknowledgements_at_once() {
+    let (disk, other) = (Disk::default(), Disk::default());
+    let mut server = Server::new(&disk, TableConfig::default());
+    let connecting = client(&other, Geometry::default());
+    let (mut accepted, mut connected) = log_in(&mut server, &connecting);
+    let peer = server.peer("client");
+    let (mut now, mut waits) = (START, 0);
+    for count in 1..=200_u32 {
+        // It keeps one message only, and waits until that is acknowledged.
+        send(&connecting, 1, &[0; 1000]);
+        accepted.receive(&connected.transmit(), now, |sequence, _, _| {
+            peer.borrow_mut().pop(sequence).expect("in front")
+        });
+        let mut ack = accepted.transmit();
+        if ack.is_empty() {
+            let due = accepted.session.poll_timeout().expect("an acknowledgement is due");
+            assert_eq!(due - now, Duration::from_micros(10));
+            (now, waits) = (due, waits + 1);
+            assert!(accepted.wait(due));
+            ack = accepted.transmit();
+        }
+        assert_eq!(ack, Header::heartbeat(count).encode(ByteOrder::Little));
+        connected.receive(&ack, now, nothing);
+    }
+    assert_eq!(waits, 2, "it is tried once for a hundred acknowledgements");
+}
+
+#[test]
+fn a_peer_that_goes_on_gets_few_acknowledgements() {
+    let (disk, other) = (Disk::default(), Disk::default());
+    let mut server = Server::new(&disk, TableConfig::default());
+    let connecting = client(&other, Geometry::default());
+    let (mut accepted, mut connected) = log_in(&mut server, &connecting);
+    let peer = server.peer("client");
+    let (mut acks, mut now) = (0, START);
+    for _ in 0..1000 {
+        send(&connecting, 1, &[0; 992]);
+        accepted.receive(&connected.transmit(), now, |sequence, _, _| {
+            peer.borrow_mut().pop(sequence).expect("in front")
+        });
+        let ack = accepted.transmit();
+        acks += ack.len() / 8;
+        connected.receive(&ack, now, nothing);
+        now = now + Duration::from_micros(1);
+        assert!(accepted.wait(now));
+    }
+    assert_eq!(acks, 1_000_000 / 32_000, "one for each 32,000 bytes");
+    assert_eq!(held(&connecting), 1000 % 32);
 }
 
 #[test]
