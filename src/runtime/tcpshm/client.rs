@@ -66,6 +66,10 @@ pub struct Client {
     attempt_at: Time,
     backoff: Backoff,
     reconnects: bool,
+    gather: Duration,
+    flushed_at: Time,
+    /// Something waits for more to be sent with it.
+    is_gathering: bool,
 }
 
 /// Sends messages of a [`Client`], from any thread.
@@ -168,6 +172,9 @@ impl Client {
             attempt_at: Time::default(),
             backoff: Backoff::new(options.reconnect_min, options.reconnect_max, seed),
             reconnects: options.reconnects,
+            gather: options.gather,
+            flushed_at: Time::default(),
+            is_gathering: false,
         })
     }
 
@@ -222,6 +229,9 @@ impl Client {
     /// Does what can be done now, without waiting: connects, receives, sends. Calls `on` for what happens; it must not wait.
     #[inline]
     pub fn poll(&mut self, mut on: impl FnMut(&ClientHandle, ClientEvent<'_>)) {
+        if self.is_gathering {
+            self.flush();
+        }
         let now = now();
         if self.link.is_none() && !self.begin_to_connect(now, &mut on) {
             return;
@@ -309,7 +319,10 @@ impl Client {
     }
 
     /// Waits until [`poll`](Self::poll) may have something to do, at most for `timeout`.
-    pub fn wait(&self, timeout: Duration) {
+    pub fn wait(&mut self, timeout: Duration) {
+        if self.is_gathering {
+            self.flush();
+        }
         let now = now();
         let (socket, until) = match &self.link {
             Some(link) => {
@@ -327,14 +340,25 @@ impl Client {
         let _ = poll::wait(socket, &self.handle.shared.wakeup, Some(timeout));
     }
 
-    /// Sends a message at once: it is kept until the server has consumed it. Returns its sequence number.
+    /// Sends a message: it is kept until the server has consumed it. Returns its sequence number.
+    ///
+    /// It leaves at once. Of a burst, only the first does: messages that follow within [`ClientOptions::gather`] are sent
+    /// together, after that time or by the next call of another function, whatever is earlier.
     ///
     /// # Errors
     /// It cannot be kept.
     #[inline]
     pub fn send(&mut self, message_type: u16, body: &[u8]) -> Result<u64, ClientError> {
-        let sequence = self.push_more(message_type, body)?;
-        self.flush();
+        let (sequence, is_alone) = self.handle.with_peer(|peer| {
+            let is_alone = peer.journal().is_empty();
+            peer.send(message_type, body).map(|sequence| (sequence, is_alone))
+        })??;
+        let now = now();
+        if is_alone || now >= self.flushed_at + self.gather {
+            self.flush_at(now);
+        } else {
+            self.is_gathering = true;
+        }
         Ok(sequence)
     }
 
@@ -350,7 +374,11 @@ impl Client {
     /// Sends what was kept.
     #[inline]
     pub fn flush(&mut self) {
-        let now = now();
+        self.flush_at(now());
+    }
+
+    fn flush_at(&mut self, now: Time) {
+        (self.is_gathering, self.flushed_at) = (false, now);
         if let Some(link) = self.link.as_mut().filter(|_| self.is_logged_on) {
             link.handle_session_change(now);
             link.flush(now);
@@ -393,6 +421,9 @@ impl Client {
     /// # Errors
     /// The login fails.
     pub fn try_recv(&mut self) -> Result<Option<Received>, ClientError> {
+        if self.is_gathering {
+            self.flush();
+        }
         self.handle.lock().pull();
         if let Some(received) = self.handle.front() {
             return Ok(Some(received));
@@ -415,19 +446,15 @@ impl Client {
     /// It is not the next one.
     pub fn pop(&mut self, sequence: u64) -> Result<(), ClientError> {
         self.handle.with_peer(|peer| peer.pop(sequence))??;
-        if let Some(link) = self.link.as_mut().filter(|_| self.is_logged_on) {
-            let now = now();
-            link.handle_session_change(now);
-            link.flush(now);
-        }
+        self.flush();
         Ok(())
     }
 
     /// Ends the connection; what is sent later is kept. Another one begins with the next [`poll`](Self::poll).
     pub fn disconnect(&mut self) {
         let now = now();
+        self.flush_at(now);
         if let Some(link) = &mut self.link {
-            link.flush(now);
             link.cut(now);
         }
         self.advance(now, &mut |_, _| {});
@@ -562,6 +589,13 @@ impl proto::Protocol for ClientProtocol {
 
     fn connect(&self, opening: &Opening<'_>) -> Option<Box<dyn Session + Send>> {
         Some(Box::new(Connecting::new(Arc::clone(&self.state), opening.now)))
+    }
+}
+
+/// What was sent leaves; what the socket has no room for is sent by the next client with these files.
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.flush();
     }
 }
 

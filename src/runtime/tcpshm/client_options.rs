@@ -44,6 +44,9 @@ pub struct ClientOptions {
     pub attempts_max: u32,
     /// What happens if the sequence numbers do not match. Default: the login fails.
     pub mismatch: MismatchPolicy,
+    /// How long a message that follows others, which the server has not consumed yet, waits for more to be sent with it; zero:
+    /// each leaves at once. The messages of a burst share system calls. Default: 10 µs.
+    pub gather: Duration,
     /// Whether it connects again by itself. Default: yes.
     pub reconnects: bool,
     /// The first pause between two attempts to connect; each further one is twice as long. Default: 100 ms.
@@ -76,6 +79,7 @@ impl ClientOptions {
             unacknowledged_bytes_max: config.peer.unacknowledged_bytes_max,
             attempts_max: config.peer.attempts_max,
             mismatch: config.mismatch,
+            gather: Duration::from_micros(10),
             reconnects: true,
             reconnect_min: Duration::from_millis(100),
             reconnect_max: Duration::from_secs(5),

@@ -1,6 +1,7 @@
 //! tcpshm, between this server, its own client, and raw sockets.
 
 mod files;
+mod gather;
 mod handlers;
 mod hostile;
 mod restarts;
