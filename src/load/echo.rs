@@ -56,7 +56,8 @@ pub fn seastar(listener: Listener, protocol: Protocol) -> Listener {
     })
 }
 
-/// `listener` with tcpshm and the service `echo`, which is compiled, and optimized, here.
+/// `listener` with tcpshm and the service `echo`, which is compiled, and optimized, here. It consumes messages of the type
+/// [`SINK`], and returns all others.
 pub fn tcpshm(listener: Listener, protocol: tcpshm::Protocol) -> Listener {
     listener.protocol(protocol, |_| Echo.service())
 }
@@ -66,6 +67,10 @@ impl Handler for Echo {
 
     #[inline]
     fn message(&self, peer: &Peer, message: Message<'_>) {
+        if message.message_type() == SINK {
+            message.pop();
+            return;
+        }
         match peer.send(message.message_type(), message.body()) {
             Ok(_) => message.pop(),
             // As much is kept for the peer as may be: this one waits until it has consumed some.
@@ -145,6 +150,9 @@ pub type Flood = (u32, u32, Source<i32>);
 
 /// It returns the strings of a source on the same stream.
 pub const STREAM: Verb<Source<Vec<u8>>, SinkRef<Vec<u8>>> = Verb::new(16);
+
+/// The type of messages that are consumed without an answer, in tcpshm.
+pub const SINK: u16 = 60_000;
 
 /// The object of the service.
 pub const OBJECT: &str = "Shardcast.Echo.EchoObj";

@@ -7,9 +7,12 @@ use std::{
 };
 
 use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand, ValueEnum};
-use shardcast_load::{generator::Direction, report::condition::Conditions};
+use shardcast_load::{
+    generator::{Direction, Wait},
+    report::condition::Conditions,
+};
 
-use crate::protocols::{Load, LoadKind, Registry, Via, add_values};
+use crate::protocols::{Load, LoadCommand, LoadKind, Registry, Via, add_values};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchCommand {
@@ -66,6 +69,9 @@ pub(crate) struct EchoArgs {
     /// Measure streams
     #[arg(long, value_name = "DIR", hide = true, conflicts_with_all = ["depth", "rate", "closed"])]
     pub(crate) stream: Option<StreamDirection>,
+    /// Messages of a stream that leave together [default: 1]
+    #[arg(long, value_name = "N", hide = true, requires = "stream", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) batch: Option<u32>,
     #[command(flatten)]
     pub(crate) common: Common,
 }
@@ -76,6 +82,22 @@ pub(crate) enum StreamDirection {
     ToServer,
     ToClient,
     Both,
+}
+
+/// How the generator waits.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum WaitKind {
+    Poll,
+    Sleep,
+}
+
+impl From<WaitKind> for Wait {
+    fn from(kind: WaitKind) -> Self {
+        match kind {
+            WaitKind::Poll => Self::Spin,
+            WaitKind::Sleep => Self::Sleep { spin_nanos: 0 },
+        }
+    }
 }
 
 impl From<StreamDirection> for Direction {
@@ -162,6 +184,9 @@ pub(crate) struct Common {
     /// Write an HTML page with plots
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+    /// How the generator waits [default: it polls if it has CPUs of its own]
+    #[arg(long, value_name = "HOW", hide = true)]
+    pub(crate) wait: Option<WaitKind>,
     /// Threads of the generator
     #[arg(long, value_name = "N", hide = true, value_parser = at_least_one)]
     pub(crate) threads: Option<usize>,
@@ -180,29 +205,27 @@ pub(crate) fn with_protocols(command: Command, registry: &Registry) -> Command {
         .mut_subcommand("echo", |it| add_values(it, registry.loads(LoadKind::Echo)));
     registry.loads(LoadKind::Echo).filter_map(|via| Some((registry.load_command(&via)?, via))).fold(
         command,
-        |command, (name, via)| {
+        |command, (load, via)| {
             let has_streams = registry.has_streams(&via);
-            command.subcommand(echo_command(name, &via, has_streams))
+            command.subcommand(echo_command(load, &via, has_streams))
         },
     )
 }
 
-/// The command `name`, which is `echo` with this protocol.
-fn echo_command(name: &'static str, via: &Via<'_, Load>, has_streams: bool) -> Command {
+/// The command of a protocol, which is `echo` with it.
+fn echo_command(load: LoadCommand, via: &Via<'_, Load>, has_streams: bool) -> Command {
+    let LoadCommand { name, has_batches, examples } = load;
+    let more: String = examples.iter().map(|it| format!("\n  shardcast bench {name} {it}")).collect();
     let examples = ECHO_EXAMPLES.replace("bench echo", &format!("bench {name}"));
     let address = via.default_address().map_or_else(|_| EXAMPLE_ADDRESS.to_owned(), |it| it.to_string());
-    let (what, example) = if has_streams {
-        let example = format!("\n  shardcast bench {name} --stream to-server --connections 1 --size 1000");
-        ("round trips, or streams,", example)
-    } else {
-        ("round trips", String::new())
-    };
+    let what = if has_streams { "round trips, or streams," } else { "round trips" };
     EchoArgs::augment_args(Command::new(name))
         .about(format!("Measure {what} over {0}: as echo --via {0}", via.name))
-        .after_help(examples.replace(EXAMPLE_ADDRESS, &address) + &example)
+        .after_help(examples.replace(EXAMPLE_ADDRESS, &address) + &more)
         .help_template(TEMPLATE)
         .mut_arg("via", |it| it.hide(true).value_parser([via.name]).default_value(via.name))
         .mut_arg("stream", |it| it.hide(!has_streams))
+        .mut_arg("batch", |it| it.hide(!has_batches))
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

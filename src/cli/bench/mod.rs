@@ -45,12 +45,12 @@ pub(crate) fn run(
             let loop_kind = loop_kind(&common, rate, PUSH_RATE);
             measure(LoadKind::Push, Load::Push { topics }, connections, depth, loop_kind, &common, registry)
         }
-        BenchCommand::Echo(EchoArgs { connections, stream: Some(direction), common, .. }) => {
-            let loop_kind = LoopKind::Closed { rate: None };
+        BenchCommand::Echo(EchoArgs { connections, stream: Some(direction), batch, common, .. }) => {
+            let (loop_kind, batch) = (LoopKind::Closed { rate: None }, batch.unwrap_or(1));
             let load = Load::Stream(direction.into());
-            measure(LoadKind::Stream, load, connections, 1, loop_kind, &common, registry)
+            measure(LoadKind::Stream, load, connections, batch, loop_kind, &common, registry)
         }
-        BenchCommand::Echo(EchoArgs { connections, depth, rate, stream: None, common }) => {
+        BenchCommand::Echo(EchoArgs { connections, depth, rate, stream: None, common, .. }) => {
             let loop_kind = loop_kind(&common, rate, ECHO_RATE);
             measure(LoadKind::Echo, Load::Echo, connections, depth, loop_kind, &common, registry)
         }
@@ -79,7 +79,8 @@ fn measure(
     // Any protocol may be named with `--stream`.
     let via = protocols::find(registry.loads(kind), &common.via)
         .map_err(|_| anyhow::anyhow!("the protocol {} has no such load", common.via))?;
-    let layout = Layout::plan(common.connect, common.shards, common.threads, connections);
+    let mut layout = Layout::plan(common.connect, common.shards, common.threads, connections);
+    layout.wait = common.wait.map_or(layout.wait, Wait::from);
     check_descriptors(connections, common.connect.is_none())?;
     let server = match common.connect {
         Some(_) => None,

@@ -4,12 +4,17 @@ use std::{io, net::SocketAddr, time::Duration};
 
 use anyhow::Context;
 use shardcast::{CpuChoice, Server, ServerConfig, ShardCount};
+use tempfile::TempDir;
 
 use super::layout::Layout;
 use crate::protocols::{Load, Registry, Via};
 
 /// A running server, with one listener.
-pub(super) struct Measured(Server);
+pub(super) struct Measured {
+    server: Server,
+    /// For files of its protocol; removed after the server.
+    _folder: TempDir,
+}
 
 /// Starts the shards of `layout`, with a listener for the load.
 pub(super) fn start(layout: &Layout, via: &Via<'_, Load>, registry: &Registry) -> anyhow::Result<Measured> {
@@ -29,17 +34,19 @@ pub(super) fn start(layout: &Layout, via: &Via<'_, Load>, registry: &Registry) -
     let mut options = via.listener_options();
     options.name = NAME.into();
     options.service = via.part.service.into();
-    let listener = registry.listener(&options, None)?;
-    Ok(Measured(Server::builder().config(config).listen(listener).start()?))
+    let folder = tempfile::Builder::new().prefix("shardcast-bench-").tempdir()?;
+    let listener = registry.listener(&options, Some(folder.path()))?;
+    let server = Server::builder().config(config).listen(listener).start()?;
+    Ok(Measured { server, _folder: folder })
 }
 
 impl Measured {
     pub(super) fn address(&self) -> anyhow::Result<SocketAddr> {
-        self.0.address(NAME).context("the listener has no address")
+        self.server.address(NAME).context("the listener has no address")
     }
 
     pub(super) fn stop(self) -> io::Result<()> {
-        self.0.drain(Duration::ZERO)
+        self.server.drain(Duration::ZERO)
     }
 }
 

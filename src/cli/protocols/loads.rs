@@ -11,8 +11,18 @@ pub(crate) struct Loads {
     pub(crate) push: Option<Load>,
     /// Streams of messages.
     pub(crate) stream: Option<Load>,
-    /// The name of a command of its own, which measures [`echo`](Self::echo) and [`stream`](Self::stream) with it.
-    pub(crate) command: Option<&'static str>,
+    /// A command of its own, which measures [`echo`](Self::echo) and [`stream`](Self::stream) with it.
+    pub(crate) command: Option<LoadCommand>,
+}
+
+/// A command of `bench` for one protocol alone.
+#[derive(Clone, Copy)]
+pub(crate) struct LoadCommand {
+    pub(crate) name: &'static str,
+    /// Whether messages of a stream can leave in batches.
+    pub(crate) has_batches: bool,
+    /// Arguments of further examples.
+    pub(crate) examples: &'static [&'static str],
 }
 
 /// One load with one protocol.

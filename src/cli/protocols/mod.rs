@@ -20,7 +20,7 @@ use shardcast::Listener;
 
 use crate::config::{Catalog, Fault, ListenerOptions, Protocol};
 
-pub(crate) use loads::{Load, LoadKind, Loads};
+pub(crate) use loads::{Load, LoadCommand, LoadKind, Loads};
 pub(crate) use topics::{TopicClient, TopicPublisher, Topics};
 pub(crate) use via::{Via, add_addresses, add_values, find};
 
@@ -98,7 +98,7 @@ impl Registry {
     }
 
     /// The command of `bench` for this protocol alone, if it has one.
-    pub(crate) fn load_command(&self, via: &Via<'_, Load>) -> Option<&'static str> {
+    pub(crate) fn load_command(&self, via: &Via<'_, Load>) -> Option<LoadCommand> {
         self.entries.iter().find(|entry| entry.via == via.name)?.loads.command
     }
 

@@ -24,7 +24,7 @@ use shardcast::{
 };
 use shardcast_load::{echo, generator};
 
-use super::{Entry, Load, Loads, TopicClient, Topics};
+use super::{Entry, Load, LoadCommand, Loads, TopicClient, Topics};
 use crate::config::{DefaultListener, Fault, HumanDuration, ListenerOptions, Options, Protocol, Service};
 
 pub(super) fn entry() -> Entry {
@@ -37,7 +37,11 @@ pub(super) fn entry() -> Entry {
             echo: Some(Load { service: ECHO, run: generator::run_seastar }),
             push: None,
             stream: Some(Load { service: ECHO, run: generator::run_seastar }),
-            command: Some(NAME),
+            command: Some(LoadCommand {
+                name: NAME,
+                has_batches: false,
+                examples: &["--stream to-server --connections 1 --size 1000"],
+            }),
         },
     }
 }

@@ -23,7 +23,7 @@ use shardcast::{
 };
 use shardcast_load::{echo, generator};
 
-use super::{Entry, Load, Loads, TopicClient, Topics};
+use super::{Entry, Load, LoadCommand, Loads, TopicClient, Topics};
 use crate::config::{
     ByteSize, DefaultListener, Fault, HumanDuration, ListenerOptions, Options, Protocol, Service,
 };
@@ -38,7 +38,7 @@ pub(super) fn entry() -> Entry {
             echo: Some(Load { service: ECHO, run: generator::run_tars }),
             push: Some(Load { service: ECHO, run: generator::run_tars }),
             stream: None,
-            command: Some(NAME),
+            command: Some(LoadCommand { name: NAME, has_batches: false, examples: &[] }),
         },
     }
 }

@@ -9,9 +9,9 @@ use shardcast::{
     Listener,
     tcpshm::{self, ByteOrder, Geometry, MismatchPolicy, SecondLogin, ServerOptions, UserData},
 };
-use shardcast_load::echo;
+use shardcast_load::{echo, generator};
 
-use super::{Entry, Loads};
+use super::{Entry, Load, LoadCommand, Loads};
 use crate::config::{
     ByteSize, DefaultListener, Fault, HumanDuration, ListenerOptions, Options, Protocol, Service,
 };
@@ -22,7 +22,19 @@ pub(super) fn entry() -> Entry {
         via: NAME,
         listen,
         topics: None,
-        loads: Loads { echo: None, push: None, stream: None, command: None },
+        loads: Loads {
+            echo: Some(Load { service: ECHO, run: generator::run_tcpshm }),
+            push: None,
+            stream: Some(Load { service: ECHO, run: generator::run_tcpshm }),
+            command: Some(LoadCommand {
+                name: NAME,
+                has_batches: true,
+                examples: &[
+                    "--max --connections 1 --depth 1",
+                    "--stream to-server --connections 1 --batch 16",
+                ],
+            }),
+        },
     }
 }
 
@@ -156,7 +168,10 @@ fn protocol() -> Protocol {
     Protocol {
         name: NAME,
         doc: "tcpshm: named peers, for each of which messages are kept in a file until it has consumed them (docs/tcpshm.md).",
-        services: &[Service { name: ECHO, doc: "Returns each message with its type." }],
+        services: &[Service {
+            name: ECHO,
+            doc: "Returns each message with its type; messages of the type 60000 are consumed without an answer.",
+        }],
         heartbeats: true,
         default_listener: Some(DefaultListener { name: "tcpshm", port: 12345, pushes: false }),
         push_overhead: 0,

@@ -287,7 +287,7 @@ fn an_added_protocol_is_a_value_of_via_with_its_own_address() {
         ("sub", vec![with_toy.clone(), "Protocol: framed, tars, seastar, toy [".into()]),
         ("pub", vec![with_toy, "Protocol: framed, tars, seastar, toy [".into()]),
         ("history", vec![format!("{addresses}]"), "framed, tars, seastar [".into()]),
-        ("bench echo", vec!["Protocol: framed, tars, seastar, toy [default: framed]".into()]),
+        ("bench echo", vec!["Protocol: framed, tars, seastar, tcpshm, toy [default: framed]".into()]),
         ("bench push", vec!["Protocol: framed, tars [default: framed]".into()]),
     ] {
         let line = format!("shardcast {command} --help");

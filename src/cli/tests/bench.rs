@@ -125,6 +125,42 @@ fn streams_are_measured_in_each_direction() {
 }
 
 #[test]
+fn round_trips_and_streams_of_named_peers_are_measured() {
+    let clean = "lost=0,duplicated=0,reordered=0,corrupt=0,disconnected=0";
+    let measured = |arguments: &[&str], conditions: &str| {
+        let all = [&["bench", "tcpshm", "--warm-up", "0.05", "--json"], arguments].concat();
+        let conditions = format!("{clean},{conditions}");
+        let output = shardcast(&[&all[..], &["--assert", &conditions]].concat()).assert().success();
+        let report: Value = serde_json::from_slice(&output.get_output().stdout).expect("JSON");
+        assert_eq!(report["test"]["protocol"], "tcpshm");
+        report
+    };
+    for (size, wait) in [("64", "poll"), ("1024", "sleep")] {
+        let ping_pong =
+            ["--max", "--connections", "1", "--depth", "1", "--time", "0.2", "--size", size, "--wait", wait];
+        let report = measured(&ping_pong, "rate>0,p99>0ns");
+        assert_eq!(report["test"]["kind"], "echo");
+        assert_eq!(report["sent"], report["received"]);
+        assert_eq!(report["environment"]["generator_spins"], wait == "poll");
+    }
+    let load = ["--connections", "5", "--depth", "4", "--rate", "500", "--time", "0.4", "--warm-up", "0"];
+    for shards in ["1", "2"] {
+        let load = [&load[..], &["--shards", shards]].concat();
+        let all = [&["bench", "echo", "--via", "tcpshm"], &load[..]].concat();
+        shardcast(&[&all[..], &["--assert", &format!("{clean},sent=200,received=200")]].concat())
+            .assert()
+            .success();
+    }
+    for (connections, batch, size) in [("1", "1", "64"), ("1", "16", "1024"), ("3", "63", "64")] {
+        let one_way = ["--stream", "to-server", "--connections", connections, "--batch", batch];
+        let report = measured(&[&one_way[..], &["--size", size, "--time", "0.2"]].concat(), "rate>0");
+        assert_eq!(report["test"]["kind"], "stream-to-server");
+        assert_eq!(report["test"]["depth"].to_string(), batch);
+        assert_eq!((&report["sent"], &report["latency"]["count"]), (&report["received"], &0.into()));
+    }
+}
+
+#[test]
 fn every_subscriber_of_a_topic_receives_its_messages() {
     let published = |arguments: &[&str]| {
         let all = [&["bench", "push", "--time", "0.4", "--warm-up", "0.1", "--json"], arguments].concat();
@@ -189,6 +225,11 @@ fn impossible_measurements_and_unreadable_files_are_errors() {
         (vec!["seastar", "--stream", "both", "--rate", "5"], 2, "cannot be used with"),
         (vec!["seastar", "--stream", "both", "--connect", &gone, "--time", "1"], 1, "cannot connect"),
         (vec!["echo", "--stream", "both"], 1, "the protocol framed has no such load"),
+        (vec!["tcpshm", "--connect", &gone, "--time", "1"], 1, "cannot connect"),
+        (vec!["tcpshm", "--stream", "both"], 1, "streams go to the server only"),
+        (vec!["tcpshm", "--batch", "5"], 2, "--stream <DIR>"),
+        (vec!["tcpshm", "--size", "65528"], 1, "65528 bytes are too many for this protocol: at most 65527"),
+        (vec!["seastar", "--stream", "to-server", "--batch", "5"], 1, "this protocol has no batches"),
         (vec!["compare", no_report, no_report], 1, "invalid report "),
         (vec!["compare", "no-such-file.json", no_report], 1, "cannot read no-such-file.json"),
     ] {

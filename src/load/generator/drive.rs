@@ -6,6 +6,7 @@ use rustix::time::{ClockId, clock_gettime};
 use shardcast_os::clock;
 
 use super::{
+    connections::Connections,
     live::ThreadLive,
     pause::{Pause, Wait},
     recorder::Window,
@@ -13,16 +14,18 @@ use super::{
 };
 use crate::links::Links;
 
-/// What a thread sends, and what it does with received bytes.
-pub(super) trait Load {
+/// What a thread sends over its connections, and what it does with received bytes.
+pub(super) trait Load<C = Links> {
     /// Message `index` of the schedule is due. Not called without a schedule.
-    fn due(&mut self, _links: &mut Links, _index: u64, _intended: u64, _now: u64) {}
+    fn due(&mut self, _links: &mut C, _index: u64, _intended: u64, _now: u64) {}
     /// Sends messages that need no schedule; true if there were any.
-    fn poll(&mut self, _links: &mut Links, _now: u64) -> bool {
+    fn poll(&mut self, _links: &mut C, _now: u64) -> bool {
         false
     }
     /// Bytes were received.
-    fn receive(&mut self, links: &mut Links, slot: u32, bytes: &[u8]);
+    fn receive(&mut self, links: &mut C, slot: u32, bytes: &[u8]);
+    /// Everything that has come was received.
+    fn received_all(&mut self, _links: &C, _now: u64) {}
     /// No more messages may begin; messages that are already due are still sent.
     fn stop(&mut self);
     /// Whether another thread may still send messages that this one receives.
@@ -45,9 +48,9 @@ pub(super) struct Timing {
 }
 
 /// Runs `load` to its end. Returns the nanoseconds in the window in which the thread had work.
-pub(super) fn drive(
-    links: &mut Links,
-    load: &mut impl Load,
+pub(super) fn drive<C: Connections>(
+    links: &mut C,
+    load: &mut impl Load<C>,
     timing: &Timing,
     live: &ThreadLive,
 ) -> io::Result<u64> {
@@ -79,6 +82,7 @@ pub(super) fn drive(
             due = due.min(now + REPORT_NANOS);
         }
         worked |= links.turn(|links, slot, bytes| load.receive(links, slot, bytes))?;
+        load.received_all(links, now);
         if stopped {
             load.stop();
             let received = load.progress().1;
@@ -97,7 +101,7 @@ pub(super) fn drive(
             reported_nanos = now;
             live.report(load.progress(), thread_cpu_nanos());
         }
-        pause.after_turn(worked, now, due, links.ring())?;
+        pause.after_turn(worked, now, due, |until| links.sleep(until))?;
         let before = std::mem::replace(&mut now, clock::now_nanos());
         if worked && window.interval_of(before).is_some() {
             worked_nanos += now - before;

@@ -4,6 +4,7 @@ use shardcast_os::clock;
 
 use super::{
     Counts, LoopKind, Times,
+    connections::Connections,
     drive::Load,
     payload::Stamp,
     recorder::Recorder,
@@ -11,7 +12,6 @@ use super::{
     sequence::Sequence,
     stamper::{NotAnEcho, Stamper},
 };
-use crate::links::Links;
 
 /// The echo load of one thread; slots count from 0.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl<S: Stamper> Echo<S> {
     }
 
     /// A closed loop without a rate begins with all messages in progress.
-    pub(super) fn begin(&mut self, links: &mut Links) {
+    pub(super) fn begin(&mut self, links: &mut impl Connections) {
         if self.schedule.is_none() {
             let now = clock::now_nanos();
             for slot in 0..self.peers.len() as u32 {
@@ -74,7 +74,7 @@ impl<S: Stamper> Echo<S> {
     }
 
     /// The counts, at the end.
-    pub(super) fn finish(mut self, links: &Links) -> (Recorder, Counts) {
+    pub(super) fn finish(mut self, links: &impl Connections) -> (Recorder, Counts) {
         for peer in &self.peers {
             self.counts.add_sequence(&peer.sequence, peer.next);
         }
@@ -84,7 +84,7 @@ impl<S: Stamper> Echo<S> {
     }
 
     #[inline]
-    fn send(&mut self, links: &mut Links, slot: u32, intended: u64, now: u64) {
+    fn send(&mut self, links: &mut impl Connections, slot: u32, intended: u64, now: u64) {
         let peer = &mut self.peers[slot as usize];
         let stamp = Stamp { stream: self.first + slot, sequence: peer.next, intended, sent: now };
         peer.next += 1;
@@ -94,7 +94,7 @@ impl<S: Stamper> Echo<S> {
     }
 
     #[inline]
-    fn receive_frame(&mut self, links: &mut Links, slot: u32, frame: &[u8], now: u64) {
+    fn receive_frame(&mut self, links: &mut impl Connections, slot: u32, frame: &[u8], now: u64) {
         let peer = &mut self.peers[slot as usize];
         let stamp = match self.stamper.read(frame, self.first + slot, peer.sequence.next()) {
             Ok(stamp) if stamp.sequence < peer.next => stamp,
@@ -131,9 +131,9 @@ impl<S: Stamper> Echo<S> {
     }
 }
 
-impl<S: Stamper> Load for Echo<S> {
+impl<C: Connections, S: Stamper> Load<C> for Echo<S> {
     #[inline]
-    fn due(&mut self, links: &mut Links, index: u64, intended: u64, now: u64) {
+    fn due(&mut self, links: &mut C, index: u64, intended: u64, now: u64) {
         let slot = (index % self.peers.len() as u64) as u32;
         let peer = &mut self.peers[slot as usize];
         let has_room = peer.in_progress < self.depth && peer.waiting == 0 && links.is_open(slot);
@@ -156,9 +156,9 @@ impl<S: Stamper> Load for Echo<S> {
     }
 
     #[inline]
-    fn receive(&mut self, links: &mut Links, slot: u32, bytes: &[u8]) {
+    fn receive(&mut self, links: &mut C, slot: u32, bytes: &[u8]) {
         let now = clock::now_nanos();
-        links.frames_by(S::first, slot, bytes, |links, frame| self.receive_frame(links, slot, frame, now));
+        links.frames(S::first, slot, bytes, |links, frame| self.receive_frame(links, slot, frame, now));
     }
 
     fn stop(&mut self) {

@@ -17,6 +17,7 @@
 //! reconnects.
 
 mod calls;
+mod connections;
 mod cpu;
 mod drive;
 mod echo;
@@ -24,6 +25,7 @@ mod fanout;
 mod live;
 mod pause;
 pub mod payload;
+mod peers;
 mod push;
 mod recorder;
 mod schedule;
@@ -40,7 +42,7 @@ pub use pause::Wait;
 pub use recorder::{Interval, NANOS_MAX, Recorder, Times, Window};
 pub use schedule::{Schedule, Sender};
 pub use sequence::Sequence;
-pub use threads::{Sockets, Watch, run, run_echo, run_over, run_push, run_seastar, run_tars};
+pub use threads::{Sockets, Watch, run, run_echo, run_over, run_push, run_seastar, run_tars, run_tcpshm};
 
 /// Why a run has failed, in words for people.
 pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -55,7 +57,7 @@ pub struct Plan {
     /// Connections, over all threads; at least 1. Calls have one per thread instead.
     pub connections: usize,
     /// The most messages in progress: on each connection for an echo, on each topic for pushes. Messages of a round
-    /// for a fan-out; without meaning for calls.
+    /// for a fan-out, and of a batch for a stream of tcpshm; without meaning for calls.
     pub depth: u32,
     /// When messages are sent.
     pub loop_kind: LoopKind,

@@ -34,9 +34,15 @@ impl Pause {
         Self { wait, worked_nanos: 0 }
     }
 
-    /// After a turn that began at `now`; something is due at `due`.
+    /// After a turn that began at `now`; something is due at `due`. `sleep` is given when to wake.
     #[inline]
-    pub(super) fn after_turn(&mut self, worked: bool, now: u64, due: u64, ring: &mut Ring) -> io::Result<()> {
+    pub(super) fn after_turn(
+        &mut self,
+        worked: bool,
+        now: u64,
+        due: u64,
+        sleep: impl FnOnce(u64) -> io::Result<()>,
+    ) -> io::Result<()> {
         let Wait::Sleep { spin_nanos } = self.wait else {
             hint::spin_loop();
             return Ok(());
@@ -50,16 +56,15 @@ impl Pause {
             hint::spin_loop();
             return Ok(());
         }
-        sleep(ring, wake)
+        sleep(wake)
     }
 }
 
 /// Sleeps until there is work for the ring, or until the time `until`.
-fn sleep(ring: &mut Ring, until: u64) -> io::Result<()> {
+pub(super) fn sleep(ring: &mut Ring, until: u64) -> io::Result<()> {
     ring.enable_notifications();
     if !ring.has_work() {
-        let left = until.saturating_sub(clock::now_nanos()).min(SLEEP_NANOS_MAX);
-        let timeout = Timespec { tv_sec: 0, tv_nsec: left as i64 };
+        let timeout = Timespec { tv_sec: 0, tv_nsec: nanos_to(until) as i64 };
         let eventfd = ring.eventfd();
         match poll(&mut [PollFd::new(&eventfd, PollFlags::IN)], Some(&timeout)) {
             Ok(0) | Err(Errno::INTR) => {}
@@ -69,6 +74,11 @@ fn sleep(ring: &mut Ring, until: u64) -> io::Result<()> {
     }
     ring.disable_notifications();
     Ok(())
+}
+
+/// How long to sleep now.
+pub(super) fn nanos_to(until: u64) -> u64 {
+    until.saturating_sub(clock::now_nanos()).min(SLEEP_NANOS_MAX)
 }
 
 /// A sleeping thread wakes this long before it must send, and spins for the rest.

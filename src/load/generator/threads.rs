@@ -18,6 +18,7 @@ use super::{
     cpu::{CpuMeter, CpuShare},
     drive::Timing,
     live::{ThreadLive, totals},
+    peers::{self, Peers},
     push::{Share, Shared},
     schedule::{self, Schedule},
     work::{CallsBy, EchoOver, FanoutOnce, Found, Part, PlainEcho, PushOver, Work},
@@ -60,10 +61,22 @@ pub fn run_seastar(plan: &Plan, watch: Watch<'_>) -> Result<Measured> {
     match plan.load {
         Load::Stream(direction) => {
             check_size::<SeastarCalls>(plan)?;
+            if plan.depth != 1 {
+                return Err("this protocol has no batches".into());
+            }
             streams::run(plan, direction, watch)
         }
         _ => run_echo(plan, SeastarCalls, watch),
     }
+}
+
+/// As [`run`], for [`Load::Echo`] and for [`Load::Stream`] to the server, over tcpshm.
+///
+/// # Errors
+/// As for [`run`], or the plan has another load.
+pub fn run_tcpshm(plan: &Plan, watch: Watch<'_>) -> Result<Measured> {
+    peers::check(plan)?;
+    run_threads(plan, &Peers, unconnected(plan), watch)
 }
 
 /// As [`run`], for [`Load::Echo`] over any protocol.
@@ -214,7 +227,7 @@ fn check(plan: &Plan) -> Result<()> {
 }
 
 /// A longer message would end its connection.
-fn check_size<F: Framing>(plan: &Plan) -> Result<()> {
+pub(super) fn check_size<F: Framing>(plan: &Plan) -> Result<()> {
     if plan.size > F::MESSAGE_BYTES_MAX {
         let max = F::MESSAGE_BYTES_MAX;
         return Err(format!("{} bytes are too many for this protocol: at most {max}", plan.size).into());

@@ -15,6 +15,7 @@ use shardcast_os::ring::RingConfig;
 use super::{
     Caller, Counts, Plan, Recorder, Result,
     calls::Calls,
+    connections::Connections,
     drive::{Timing, drive},
     echo::Echo,
     fanout::Fanout,
@@ -162,9 +163,9 @@ impl Work for CallsBy {
     }
 }
 
-fn echo(
+pub(super) fn echo(
     part: &Part<'_>,
-    mut links: Links,
+    mut links: impl Connections,
     timing: &Timing,
     stamper: impl Stamper,
     recorder: Recorder,

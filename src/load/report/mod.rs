@@ -65,7 +65,8 @@ pub struct Test {
     pub protocol: String,
     /// Connections; for pushes, subscribers.
     pub connections: usize,
-    /// The most messages in progress on each connection; for pushes, on each topic.
+    /// The most messages in progress on each connection; for pushes, on each topic; for streams, messages that leave
+    /// together.
     pub depth: u32,
     /// Topics; 0 for an echo.
     #[serde(default)]

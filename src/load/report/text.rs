@@ -76,6 +76,9 @@ pub(super) fn title(test: &Test) -> String {
     let connections = plural(test.connections, "connection");
     let what = match test.kind.as_str() {
         "push" => format!("push: {} to {connections}", plural(test.topics, "topic")),
+        "stream-to-server" if test.depth > 1 => {
+            format!("stream to the server: {connections}, {} at once", plural(test.depth as usize, "message"))
+        }
         "stream-to-server" => format!("stream to the server: {connections}"),
         "stream-to-client" => format!("stream to the client: {connections}"),
         "stream-both" => format!("stream in both directions: {connections}"),
