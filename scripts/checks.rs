@@ -71,6 +71,38 @@ pub(crate) fn streams(root: &Path, seeds: &str) -> Result<()> {
     succeed(command(root, line).env("SHARDCAST_STREAM_SEEDS", seeds))
 }
 
+/// Kills of servers and clients of tcpshm: the long form of a test of the examples.
+pub(crate) struct Storm<'a> {
+    kills: &'a str,
+    seed: &'a str,
+}
+
+impl<'a> Storm<'a> {
+    /// Reads the words after the command; `None` if they are not valid.
+    pub(crate) fn read(words: &[&'a str]) -> Option<Self> {
+        let mut storm = Self { kills: "1000", seed: "1" };
+        for pair in words.chunks(2) {
+            match *pair {
+                ["--kills", kills] => storm.kills = kills,
+                ["--seed", seed] => storm.seed = seed,
+                _ => return None,
+            }
+        }
+        [storm.kills, storm.seed].iter().all(|it| it.parse::<u64>().is_ok()).then_some(storm)
+    }
+
+    /// Runs it in the build of the tests, and shows its summary.
+    pub(crate) fn run(&self, root: &Path) -> Result<()> {
+        // All of the package: the test starts its examples.
+        succeed(&mut command(root, "cargo test -q -p shardcast-examples --no-run"))?;
+        let line = "cargo test -q -p shardcast-examples --test tcpshm -- --exact --nocapture";
+        let mut cargo = command(root, line);
+        cargo.arg("kills_at_any_time_lose_nothing_and_change_no_order");
+        cargo.env("SHARDCAST_STORM_KILLS", self.kills).env("SHARDCAST_STORM_SEED", self.seed);
+        succeed(&mut cargo)
+    }
+}
+
 const MIRI_RUNS: &[&str] = &[
     "cargo +nightly miri test -p shardcast-proto --lib",
     // The modules of os without system calls. A test with a system call stops Miri at once, so this list stays correct.

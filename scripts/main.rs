@@ -27,13 +27,14 @@ fn main() -> ExitCode {
         ["sim", words @ ..] => checks::sim(&root(), words),
         ["streams"] => checks::streams(&root(), STREAM_SEEDS),
         ["streams", "--seeds", seeds] => checks::streams(&root(), seeds),
+        ["storm", words @ ..] => match checks::Storm::read(words) {
+            Some(storm) => storm.run(&root()),
+            None => return usage(),
+        },
         ["smoke"] => smoke::run(&root()),
         ["stress", arguments @ ..] => checks::stress(&root(), arguments),
         ["ci"] => ci::run(&root()),
-        _ => {
-            eprint!("{USAGE}");
-            return ExitCode::from(2);
-        }
+        _ => return usage(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -42,6 +43,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn usage() -> ExitCode {
+    eprint!("{USAGE}");
+    ExitCode::from(2)
 }
 
 /// The root of the repository.
@@ -79,6 +85,7 @@ usage: cargo xtask COMMAND
   miri     run the protocol cores and the pure parts of os under Miri, if it is installed
   sim      simulate hubs, scheduler, connections and mesh: [--seeds N] [--seed S] [--trace]
   streams  simulate how streams of Seastar RPC end, with more seeds than the tests: [--seeds N]
+  storm    kill servers and clients of tcpshm while messages flow both ways: [--kills N] [--seed S]
   smoke    start the release binary, talk to it, stop it
   stress   let a real server survive scenarios that check themselves: --only NAME, --seed S, --short, --list
   ci       everything that .ci/run does, in order, up to the first failure

@@ -3,9 +3,9 @@
 
 use std::{
     collections::HashMap,
-    env,
+    env, fmt,
     fs::{self, File},
-    io::{BufRead as _, BufReader},
+    io::{self, BufRead as _, BufReader, Write as _},
     net::TcpListener,
     path::Path,
     process::{Child, Command, Output, Stdio},
@@ -47,45 +47,117 @@ fn a_client_with_another_geometry_is_not_served() {
     server.end();
 }
 
-/// 60 kills: every second one is that of the server.
+/// 60 kills; `cargo xtask storm` asks for more.
 #[test]
 fn kills_at_any_time_lose_nothing_and_change_no_order() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let address = free_address();
-    let mut random = Random(0x5eed);
-    let mut server = Server::start(folder.path(), &address, &[]);
-    let log = folder.path().join("log");
-    let endless = || {
-        let log = File::options().create(true).append(true).open(&log).expect("a file");
-        let mut client = client(folder.path(), &address, &["--count", "1000000000"]);
-        client.stdout(Stdio::null()).stderr(log).spawn().expect("it was built")
-    };
-    let mut running = endless();
-    for number in 0..60 {
-        thread::sleep(Duration::from_millis(20 + random.next() % 150));
-        assert!(
-            running.try_wait().expect("a child").is_none(),
-            "the client found no fault before kill {number}"
-        );
-        if number % 2 == 0 {
-            kill(&mut server.child);
-            server = Server::start(folder.path(), &address, &[]);
-        } else {
-            kill(&mut running);
-            running = endless();
+    let number = |name| env::var(name).ok().map(|text| text.parse().expect("a number"));
+    let kills = number("SHARDCAST_STORM_KILLS").unwrap_or(60);
+    let seed = number("SHARDCAST_STORM_SEED").unwrap_or(0x5eed);
+    let storm = Storm::run(kills, seed);
+    // Shown by the long form.
+    let shown = writeln!(io::stdout(), "{storm}");
+    shown.expect("there is an output");
+    assert_eq!((storm.lost, storm.reordered), (0, 0), "{storm}");
+    // Each kill may repeat the message that was being handled.
+    assert!(storm.duplicated <= storm.kills, "{storm}");
+    assert!(
+        storm.disconnected >= kills / 10,
+        "the server was killed while the client was connected: {storm}"
+    );
+}
+
+/// What a client has seen while it and its server were killed.
+#[derive(Debug, Default)]
+struct Storm {
+    seed: u64,
+    kills: u64,
+    /// Messages that have come back.
+    messages: u64,
+    lost: u64,
+    reordered: u64,
+    duplicated: u64,
+    disconnected: u64,
+}
+
+impl Storm {
+    /// Kills the server, or the client, or both, after random times.
+    fn run(kills: u64, seed: u64) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let address = free_address();
+        let mut random = Random(seed.max(1));
+        let mut server = Server::start(folder.path(), &address, &[]);
+        let log = folder.path().join("log");
+        let endless = || {
+            let log = File::options().create(true).append(true).open(&log).expect("a file");
+            let mut client = client(folder.path(), &address, &["--count", "1000000000"]);
+            client.stdout(Stdio::null()).stderr(log).spawn().expect("it was built")
+        };
+        let mut running = endless();
+        let mut storm = Self { seed, ..Self::default() };
+        while storm.kills < kills {
+            thread::sleep(Duration::from_millis(20 + random.next() % 150));
+            let ended = running.try_wait().expect("a child");
+            assert!(ended.is_none(), "seed {seed}: the client found a fault before kill {}", storm.kills);
+            let victims = random.next() % 8;
+            let [kill_server, kill_client] = [victims < 4, victims >= 3];
+            if kill_server {
+                kill(&mut server.child);
+            }
+            if kill_client {
+                kill(&mut running);
+            }
+            storm.kills += u64::from(kill_server) + u64::from(kill_client);
+            if kill_server {
+                server = Server::start(folder.path(), &address, &[]);
+            }
+            if kill_client {
+                running = endless();
+            }
+        }
+        kill(&mut running);
+        let output = client(folder.path(), &address, &["--count", "100"]).output().expect("it was built");
+        let result = result(&output);
+        assert_eq!((result["sent"], result["lost"], result["reordered"]), (100, 0, 0), "seed {seed}");
+        server.end();
+        let expected = fs::read(folder.path().join("client/client.expected")).expect("the client counts");
+        storm.messages = u64::from_le_bytes(expected.try_into().expect("a number"));
+        storm.read(&fs::read_to_string(log).expect("a text"));
+        storm
+    }
+
+    /// Counts the notes of the client.
+    fn read(&mut self, log: &str) {
+        let count = |what| log.lines().filter(|line| line.contains(what)).count() as u64;
+        self.reordered = count("wrong body");
+        self.duplicated = count("came again");
+        self.disconnected = count("disconnected");
+        for line in log.lines().filter(|line| line.ends_with("are missing")) {
+            let numbers: Vec<u64> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
+            let [first, last] = numbers[..] else { panic!("{line}") };
+            self.lost += last - first + 1;
         }
     }
-    kill(&mut running);
-    let output = client(folder.path(), &address, &["--count", "100"]).output().expect("it was built");
-    let result = result(&output);
-    assert_eq!((result["sent"], result["lost"], result["reordered"]), (100, 0, 0));
-    server.end();
+}
 
-    let log = fs::read_to_string(log).expect("a text");
-    let count = |what: &str| log.lines().filter(|line| line.contains(what)).count();
-    assert_eq!((count("missing"), count("wrong")), (0, 0), "{log}");
-    // Each kill may repeat the message that was being handled.
-    assert!(count("came again") <= 60 && count("disconnected") >= 10, "{log}");
+impl fmt::Display for Storm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, kills, messages, lost, reordered, duplicated, disconnected } = self;
+        write!(
+            f,
+            "storm: seed {seed} kills {kills} messages {messages} lost {lost} reordered {reordered} \
+             duplicated {duplicated} disconnected {disconnected}"
+        )
+    }
+}
+
+#[test]
+fn the_notes_of_a_client_are_counted() {
+    let mut storm = Storm::default();
+    storm.read(
+        "disconnected: reset\nmessages 5 to 7 are missing\nmessage 3 came again\na message has a wrong body\n\
+         messages 9 to 9 are missing\nmessage 4 came again\n",
+    );
+    assert_eq!((storm.lost, storm.reordered, storm.duplicated, storm.disconnected), (4, 1, 2, 1));
 }
 
 /// The numbers of the line with which a client ends.
