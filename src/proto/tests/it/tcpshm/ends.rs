@@ -20,10 +20,13 @@ pub(super) struct Learned {
     pub(super) log: RefCell<Vec<String>>,
     /// The text with which clients are refused.
     pub(super) refusal: RefCell<Option<String>>,
+    /// That of the last login.
+    pub(super) user_data: RefCell<Vec<u8>>,
 }
 
 impl Callbacks<Image> for Learned {
-    fn new_connection(&self, _: SocketAddr, client: &Name, _: &Login<'_>) -> Result<Vec<u8>, Reject> {
+    fn new_connection(&self, _: SocketAddr, client: &Name, login: &Login<'_>) -> Result<Vec<u8>, Reject> {
+        self.user_data.replace(login.user_data.to_vec());
         self.log.borrow_mut().push(format!("new {client}"));
         match &*self.refusal.borrow() {
             Some(text) => Err(Reject { user_data: vec![9], text: text.clone() }),

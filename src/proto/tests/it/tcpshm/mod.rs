@@ -2,6 +2,7 @@
 
 mod conformance;
 mod ends;
+mod geometries;
 mod layout;
 mod memory;
 mod original;
