@@ -71,28 +71,37 @@ pub(crate) fn streams(root: &Path, seeds: &str) -> Result<()> {
     succeed(command(root, line).env("SHARDCAST_STREAM_SEEDS", seeds))
 }
 
-/// Kills of servers and clients of tcpshm: the long form of a test of the examples.
+/// Kills of servers and clients of tcpshm, and of a process with a journal after each instruction: the long forms of two
+/// tests.
 pub(crate) struct Storm<'a> {
     kills: &'a str,
     seed: &'a str,
+    steps: &'a str,
 }
 
 impl<'a> Storm<'a> {
     /// Reads the words after the command; `None` if they are not valid.
     pub(crate) fn read(words: &[&'a str]) -> Option<Self> {
-        let mut storm = Self { kills: "1000", seed: "1" };
+        let mut storm = Self { kills: "1000", seed: "1", steps: "200" };
         for pair in words.chunks(2) {
             match *pair {
                 ["--kills", kills] => storm.kills = kills,
                 ["--seed", seed] => storm.seed = seed,
+                ["--steps", messages] => storm.steps = messages,
                 _ => return None,
             }
         }
-        [storm.kills, storm.seed].iter().all(|it| it.parse::<u64>().is_ok()).then_some(storm)
+        [storm.kills, storm.seed, storm.steps].iter().all(|it| it.parse::<u64>().is_ok()).then_some(storm)
     }
 
-    /// Runs it in the build of the tests, and shows its summary.
+    /// Runs both, and shows their summaries.
     pub(crate) fn run(&self, root: &Path) -> Result<()> {
+        self.kill(root)?;
+        if self.steps == "0" { Ok(()) } else { self.step(root) }
+    }
+
+    /// In the build of the tests.
+    fn kill(&self, root: &Path) -> Result<()> {
         // All of the package: the test starts its examples.
         succeed(&mut command(root, "cargo test -q -p shardcast-examples --no-run"))?;
         let line = "cargo test -q -p shardcast-examples --test tcpshm -- --exact --nocapture";
@@ -100,6 +109,14 @@ impl<'a> Storm<'a> {
         cargo.arg("kills_at_any_time_lose_nothing_and_change_no_order");
         cargo.env("SHARDCAST_STORM_KILLS", self.kills).env("SHARDCAST_STORM_SEED", self.seed);
         succeed(&mut cargo)
+    }
+
+    /// In an optimized build, in which the compiler orders the stores.
+    fn step(&self, root: &Path) -> Result<()> {
+        let line = "cargo test -q --release -p shardcast --test it -- --exact --nocapture";
+        let mut cargo = command(root, line);
+        cargo.arg("tcpshm::steps::a_kill_after_any_instruction_loses_nothing");
+        succeed(cargo.env("SHARDCAST_STEPS_MESSAGES", self.steps))
     }
 }
 

@@ -85,7 +85,8 @@ usage: cargo xtask COMMAND
   miri     run the protocol cores and the pure parts of os under Miri, if it is installed
   sim      simulate hubs, scheduler, connections and mesh: [--seeds N] [--seed S] [--trace]
   streams  simulate how streams of Seastar RPC end, with more seeds than the tests: [--seeds N]
-  storm    kill servers and clients of tcpshm while messages flow both ways: [--kills N] [--seed S]
+  storm    kill servers and clients of tcpshm while messages flow both ways; and a process with a journal, for each of
+           its instructions, while it keeps some messages: [--kills N] [--seed S] [--steps MESSAGES]
   smoke    start the release binary, talk to it, stop it
   stress   let a real server survive scenarios that check themselves: --only NAME, --seed S, --short, --list
   ci       everything that .ci/run does, in order, up to the first failure

@@ -5,4 +5,5 @@ mod gather;
 mod handlers;
 mod hostile;
 mod restarts;
+mod steps;
 mod support;
