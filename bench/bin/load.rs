@@ -119,6 +119,7 @@ impl Args {
             address: self.connect,
             load,
             connections,
+            idle: 0,
             depth,
             loop_kind: LoopKind::Closed { rate: None },
             size: self.size,

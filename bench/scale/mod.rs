@@ -128,6 +128,7 @@ pub fn run(task: &Task, layout: &Layout) -> Result<Run> {
             Kind::Push => Load::Push { topics },
         },
         connections: task.connections * shards,
+        idle: 0,
         depth: task.depth,
         loop_kind: LoopKind::Bursts,
         size: task.size,

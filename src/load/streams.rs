@@ -277,6 +277,7 @@ mod tests {
             address: server.address("echo")?,
             load: Load::Stream(direction),
             connections: 2,
+            idle: 0,
             depth: 1,
             loop_kind: LoopKind::Closed { rate: None },
             size: 100,

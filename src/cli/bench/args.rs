@@ -72,6 +72,9 @@ pub(crate) struct EchoArgs {
     /// Messages of a stream that leave together [default: 1]
     #[arg(long, value_name = "N", hide = true, requires = "stream", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) batch: Option<u32>,
+    /// Connections that are open and idle besides
+    #[arg(long, value_name = "N", hide = true, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub(crate) idle: u32,
     #[command(flatten)]
     pub(crate) common: Common,
 }

@@ -27,7 +27,7 @@ use crate::{
     exit::EXIT_THRESHOLD,
     output::{escape, print, print_error, print_error_raw},
     probes::{self, Needs},
-    protocols::{self, LoadKind, Registry},
+    protocols::{self, Descriptors, LoadKind, Registry},
 };
 use args::{BenchCommand, Common, EchoArgs};
 use layout::Layout;
@@ -42,17 +42,24 @@ pub(crate) fn run(
 ) -> anyhow::Result<ExitCode> {
     match command {
         BenchCommand::Push { connections, topics, depth, rate, common } => {
-            let loop_kind = loop_kind(&common, rate, PUSH_RATE);
-            measure(LoadKind::Push, Load::Push { topics }, connections, depth, loop_kind, &common, registry)
+            let (load, loop_kind) = (Load::Push { topics }, loop_kind(&common, rate, PUSH_RATE));
+            let asked = Asked { kind: LoadKind::Push, load, connections, idle: 0, depth, loop_kind };
+            measure(&asked, &common, registry)
         }
-        BenchCommand::Echo(EchoArgs { connections, stream: Some(direction), batch, common, .. }) => {
-            let (loop_kind, batch) = (LoopKind::Closed { rate: None }, batch.unwrap_or(1));
-            let load = Load::Stream(direction.into());
-            measure(LoadKind::Stream, load, connections, batch, loop_kind, &common, registry)
-        }
-        BenchCommand::Echo(EchoArgs { connections, depth, rate, stream: None, common, .. }) => {
-            let loop_kind = loop_kind(&common, rate, ECHO_RATE);
-            measure(LoadKind::Echo, Load::Echo, connections, depth, loop_kind, &common, registry)
+        BenchCommand::Echo(EchoArgs { connections, depth, rate, stream, batch, idle, common }) => {
+            let idle = idle as usize;
+            let asked = match stream {
+                Some(direction) => {
+                    let (load, loop_kind) = (Load::Stream(direction.into()), LoopKind::Closed { rate: None });
+                    let depth = batch.unwrap_or(1);
+                    Asked { kind: LoadKind::Stream, load, connections, idle, depth, loop_kind }
+                }
+                None => {
+                    let loop_kind = loop_kind(&common, rate, ECHO_RATE);
+                    Asked { kind: LoadKind::Echo, load: Load::Echo, connections, idle, depth, loop_kind }
+                }
+            };
+            measure(&asked, &common, registry)
         }
         BenchCommand::Compare { a, b, fail_if, json } => {
             let (a, b) = (read_report(&a)?, read_report(&b)?);
@@ -67,21 +74,24 @@ pub(crate) fn run(
     }
 }
 
-fn measure(
+/// What is asked for, besides the options that all measurements have.
+struct Asked {
     kind: LoadKind,
     load: Load,
     connections: usize,
+    idle: usize,
     depth: u32,
     loop_kind: LoopKind,
-    common: &Common,
-    registry: &Registry,
-) -> anyhow::Result<ExitCode> {
+}
+
+fn measure(asked: &Asked, common: &Common, registry: &Registry) -> anyhow::Result<ExitCode> {
+    let Asked { kind, load, connections, idle, depth, loop_kind } = *asked;
     // Any protocol may be named with `--stream`.
     let via = protocols::find(registry.loads(kind), &common.via)
         .map_err(|_| anyhow::anyhow!("the protocol {} has no such load", common.via))?;
     let mut layout = Layout::plan(common.connect, common.shards, common.threads, connections);
     layout.wait = common.wait.map_or(layout.wait, Wait::from);
-    check_descriptors(connections, common.connect.is_none())?;
+    check_descriptors(asked, via.part.descriptors, common.connect.is_none())?;
     let server = match common.connect {
         Some(_) => None,
         None => Some(server::start(&layout, &via, registry).context("cannot start the server to measure")?),
@@ -95,6 +105,7 @@ fn measure(
         address,
         load,
         connections,
+        idle,
         depth,
         loop_kind,
         size: common.size,
@@ -105,7 +116,7 @@ fn measure(
         server: server_cpu(common),
         run: run_number(),
     };
-    let mut environment = environment(&layout, connections);
+    let mut environment = environment(&layout, connections + idle);
     let steal = report::steal_seconds();
     let bar = progress::Bar::new();
     let measured = (via.part.run)(&plan, &mut |progress| bar.show(&progress));
@@ -122,9 +133,13 @@ fn measure(
 }
 
 /// Connections beyond the limit would only be missing later.
-fn check_descriptors(connections: usize, both_ends: bool) -> anyhow::Result<()> {
+fn check_descriptors(asked: &Asked, each: Descriptors, both_ends: bool) -> anyhow::Result<()> {
     let limit = shardcast_os::rlimit::raise_nofile().context("cannot raise the limit on open files")?;
-    let needed = connections as u64 * if both_ends { 2 } else { 1 } + DESCRIPTORS_BESIDE;
+    let (busy, idle) = (asked.connections as u64, asked.idle as u64);
+    let connections = busy + idle;
+    // An idle client has a socket only.
+    let server = if both_ends { connections * each.server } else { 0 };
+    let needed = busy * each.client + idle + server + DESCRIPTORS_BESIDE;
     if needed > limit {
         anyhow::bail!(
             "{connections} connections need {needed} open files, and the limit is {limit} (ulimit -n)"

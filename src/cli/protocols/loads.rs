@@ -32,6 +32,20 @@ pub(crate) struct Load {
     pub(crate) service: &'static str,
     /// Runs the generator, which is compiled for the protocol.
     pub(crate) run: Run,
+    /// Open files of each connection.
+    pub(crate) descriptors: Descriptors,
+}
+
+/// Open files of a connection at each end.
+#[derive(Clone, Copy)]
+pub(crate) struct Descriptors {
+    pub(crate) client: u64,
+    pub(crate) server: u64,
+}
+
+impl Descriptors {
+    /// Its socket alone.
+    pub(super) const SOCKET: Self = Self { client: 1, server: 1 };
 }
 
 /// Runs a plan, and reports its progress.

@@ -20,7 +20,7 @@ use shardcast::Listener;
 
 use crate::config::{Catalog, Fault, ListenerOptions, Protocol};
 
-pub(crate) use loads::{Load, LoadCommand, LoadKind, Loads};
+pub(crate) use loads::{Descriptors, Load, LoadCommand, LoadKind, Loads};
 pub(crate) use topics::{TopicClient, TopicPublisher, Topics};
 pub(crate) use via::{Via, add_addresses, add_values, find};
 

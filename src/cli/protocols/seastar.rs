@@ -24,7 +24,7 @@ use shardcast::{
 };
 use shardcast_load::{echo, generator};
 
-use super::{Entry, Load, LoadCommand, Loads, TopicClient, Topics};
+use super::{Descriptors, Entry, Load, LoadCommand, Loads, TopicClient, Topics};
 use crate::config::{DefaultListener, Fault, HumanDuration, ListenerOptions, Options, Protocol, Service};
 
 pub(super) fn entry() -> Entry {
@@ -34,9 +34,13 @@ pub(super) fn entry() -> Entry {
         listen,
         topics: Some(Topics { connect, history: true, subscribe_and_stop_reading }),
         loads: Loads {
-            echo: Some(Load { service: ECHO, run: generator::run_seastar }),
+            echo: Some(Load { service: ECHO, run: generator::run_seastar, descriptors: Descriptors::SOCKET }),
             push: None,
-            stream: Some(Load { service: ECHO, run: generator::run_seastar }),
+            stream: Some(Load {
+                service: ECHO,
+                run: generator::run_seastar,
+                descriptors: Descriptors::SOCKET,
+            }),
             command: Some(LoadCommand {
                 name: NAME,
                 has_batches: false,

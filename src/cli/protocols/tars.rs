@@ -23,7 +23,7 @@ use shardcast::{
 };
 use shardcast_load::{echo, generator};
 
-use super::{Entry, Load, LoadCommand, Loads, TopicClient, Topics};
+use super::{Descriptors, Entry, Load, LoadCommand, Loads, TopicClient, Topics};
 use crate::config::{
     ByteSize, DefaultListener, Fault, HumanDuration, ListenerOptions, Options, Protocol, Service,
 };
@@ -35,8 +35,8 @@ pub(super) fn entry() -> Entry {
         listen,
         topics: Some(Topics { connect, history: true, subscribe_and_stop_reading }),
         loads: Loads {
-            echo: Some(Load { service: ECHO, run: generator::run_tars }),
-            push: Some(Load { service: ECHO, run: generator::run_tars }),
+            echo: Some(Load { service: ECHO, run: generator::run_tars, descriptors: Descriptors::SOCKET }),
+            push: Some(Load { service: ECHO, run: generator::run_tars, descriptors: Descriptors::SOCKET }),
             stream: None,
             command: Some(LoadCommand { name: NAME, has_batches: false, examples: &[] }),
         },

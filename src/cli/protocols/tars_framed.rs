@@ -20,7 +20,7 @@ use shardcast::{
 };
 use shardcast_load::{echo, generator};
 
-use super::{Entry, Load, Loads, TopicClient, Topics};
+use super::{Descriptors, Entry, Load, Loads, TopicClient, Topics};
 use crate::config::{DefaultListener, Fault, ListenerOptions, Options, Protocol, Service};
 
 pub(super) fn entry() -> Entry {
@@ -30,8 +30,8 @@ pub(super) fn entry() -> Entry {
         listen,
         topics: Some(Topics { connect, history: true, subscribe_and_stop_reading }),
         loads: Loads {
-            echo: Some(Load { service: ECHO, run: generator::run }),
-            push: Some(Load { service: ECHO, run: generator::run }),
+            echo: Some(Load { service: ECHO, run: generator::run, descriptors: Descriptors::SOCKET }),
+            push: Some(Load { service: ECHO, run: generator::run, descriptors: Descriptors::SOCKET }),
             stream: None,
             command: None,
         },

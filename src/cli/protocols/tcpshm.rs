@@ -11,7 +11,7 @@ use shardcast::{
 };
 use shardcast_load::{echo, generator};
 
-use super::{Entry, Load, LoadCommand, Loads};
+use super::{Descriptors, Entry, Load, LoadCommand, Loads};
 use crate::config::{
     ByteSize, DefaultListener, Fault, HumanDuration, ListenerOptions, Options, Protocol, Service,
 };
@@ -23,9 +23,9 @@ pub(super) fn entry() -> Entry {
         listen,
         topics: None,
         loads: Loads {
-            echo: Some(Load { service: ECHO, run: generator::run_tcpshm }),
+            echo: Some(LOAD),
             push: None,
-            stream: Some(Load { service: ECHO, run: generator::run_tcpshm }),
+            stream: Some(LOAD),
             command: Some(LoadCommand {
                 name: NAME,
                 has_batches: true,
@@ -222,6 +222,10 @@ fn listen(
 }
 
 const NAME: &str = "tcpshm";
+
+/// A client has a socket, a wake-up, a journal and a lock; a server the socket and a journal.
+const LOAD: Load =
+    Load { service: ECHO, run: generator::run_tcpshm, descriptors: Descriptors { client: 4, server: 2 } };
 
 /// Its only service.
 const ECHO: &str = "echo";

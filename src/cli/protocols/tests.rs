@@ -52,6 +52,7 @@ fn toy() -> Entry {
             echo: Some(Load {
                 service: "echo",
                 run: |plan, watch| generator::run_echo(plan, Lines::default(), watch),
+                descriptors: Descriptors::SOCKET,
             }),
             push: None,
             stream: None,

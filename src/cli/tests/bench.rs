@@ -161,6 +161,23 @@ fn round_trips_and_streams_of_named_peers_are_measured() {
 }
 
 #[test]
+fn connections_are_measured_beside_idle_ones() {
+    let load = ["--connections", "2", "--rate", "500", "--time", "0.4", "--warm-up", "0", "--idle", "50"];
+    let exact = "lost=0,duplicated=0,corrupt=0,disconnected=0,sent=200,received=200";
+    for via in ["framed", "seastar", "tcpshm"] {
+        let all = [&["bench", "echo", "--via", via, "--json", "--assert", exact], &load[..]].concat();
+        let output = shardcast(&all).assert().success().get_output().clone();
+        let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!((&report["test"]["connections"], &report["test"]["idle"]), (&2.into(), &50.into()));
+    }
+    let one_way = ["bench", "tcpshm", "--stream", "to-server", "--connections", "1", "--time", "0.2"];
+    let one_way = [&one_way[..], &["--idle", "5", "--assert", "lost=0,disconnected=0,rate>0"]].concat();
+    let output = shardcast(&one_way).assert().success().get_output().clone();
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(text.starts_with("stream to the server: 1 connection beside 5 idle, "), "{text}");
+}
+
+#[test]
 fn every_subscriber_of_a_topic_receives_its_messages() {
     let published = |arguments: &[&str]| {
         let all = [&["bench", "push", "--time", "0.4", "--warm-up", "0.1", "--json"], arguments].concat();
@@ -230,6 +247,12 @@ fn impossible_measurements_and_unreadable_files_are_errors() {
         (vec!["tcpshm", "--batch", "5"], 2, "--stream <DIR>"),
         (vec!["tcpshm", "--size", "65528"], 1, "65528 bytes are too many for this protocol: at most 65527"),
         (vec!["seastar", "--stream", "to-server", "--batch", "5"], 1, "this protocol has no batches"),
+        (vec!["seastar", "--stream", "to-server", "--idle", "5"], 1, "no idle connections beside them"),
+        (
+            vec!["tcpshm", "--connections", "1", "--idle", "1000000"],
+            1,
+            "need 3000206 open files, and the limit",
+        ),
         (vec!["compare", no_report, no_report], 1, "invalid report "),
         (vec!["compare", "no-such-file.json", no_report], 1, "cannot read no-such-file.json"),
     ] {

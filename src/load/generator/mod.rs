@@ -22,6 +22,7 @@ mod cpu;
 mod drive;
 mod echo;
 mod fanout;
+mod idle;
 mod live;
 mod pause;
 pub mod payload;
@@ -56,6 +57,8 @@ pub struct Plan {
     pub load: Load,
     /// Connections, over all threads; at least 1. Calls have one per thread instead.
     pub connections: usize,
+    /// Connections besides them that are open and idle. Only an echo, and streams of tcpshm, may have some.
+    pub idle: usize,
     /// The most messages in progress: on each connection for an echo, on each topic for pushes. Messages of a round
     /// for a fan-out, and of a batch for a stream of tcpshm; without meaning for calls.
     pub depth: u32,

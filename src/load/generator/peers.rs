@@ -1,8 +1,17 @@
 //! tcpshm, for the generator: each connection is a [`Client`] of the library, which its thread polls.
 
-use std::{io, mem, net::TcpStream, thread, time::Duration};
+use std::{
+    io::{self, Read as _, Write as _},
+    mem,
+    net::{SocketAddr, TcpStream},
+    thread,
+    time::Duration,
+};
 
-use shardcast::tcpshm::{Client, ClientError, ClientEvent, ClientHandle, ClientOptions};
+use shardcast::{
+    proto::tcpshm::{Header, Login, LoginResponse, Status},
+    tcpshm::{ByteOrder, Client, ClientError, ClientEvent, ClientHandle, ClientOptions, Geometry, Sequences},
+};
 use tempfile::TempDir;
 
 use super::{
@@ -26,6 +35,14 @@ impl Work for Peers {
 
     fn connect(&self, part: &Part<'_>, _sockets: Option<Vec<TcpStream>>) -> Result<Clients> {
         Clients::connect(part.plan, part.share.first, part.share.connections)
+    }
+
+    fn connect_idle(&self, plan: &Plan, number: usize) -> io::Result<TcpStream> {
+        log_in(plan.address, &format!("idle-{number}"))
+    }
+
+    fn heartbeat(&self) -> Option<Vec<u8>> {
+        Some(Header::heartbeat(0).encode(ByteOrder::Little).to_vec())
     }
 
     fn run(&self, part: &Part<'_>, mut clients: Clients, timing: &Timing) -> Result<Found> {
@@ -203,6 +220,30 @@ impl Connections for Clients {
     }
 }
 
+/// A client that keeps nothing: only its connection is needed.
+fn log_in(address: SocketAddr, client: &str) -> io::Result<TcpStream> {
+    let (geometry, mut bytes) = (Geometry::default(), Vec::new());
+    let login = Login {
+        sequences: Sequences::default(),
+        user_data: &[],
+        uses_shared_memory: false,
+        client: client.as_bytes(),
+        last_server: &[],
+    };
+    login.encode(&geometry, &mut bytes);
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(LOGIN_TIME))?;
+    stream.write_all(&bytes)?;
+    bytes.resize(geometry.response_len(), 0);
+    stream.read_exact(&mut bytes)?;
+    match LoginResponse::decode(&bytes, &geometry) {
+        Ok(Some(response)) if response.status == Status::Accepted => Ok(stream),
+        Ok(Some(response)) => Err(io::Error::other(response.error_text())),
+        Ok(None) | Err(_) => Err(io::Error::other("the response of the server is not valid")),
+    }
+}
+
 /// The body of a message is a payload.
 #[derive(Clone, Copy)]
 struct Bodies;
@@ -303,6 +344,9 @@ impl drive::Load<Clients> for OneWay {
 const ECHOED: u16 = 1;
 
 const FILLER: u8 = b'x';
+
+/// How long the login of an idle client may take.
+const LOGIN_TIME: Duration = Duration::from_secs(10);
 
 /// After so many messages, acknowledgements are received.
 const MESSAGES_BETWEEN_TURNS: u32 = 64;

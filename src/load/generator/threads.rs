@@ -17,6 +17,7 @@ use super::{
     Counts, Load, LoopKind, Measured, Plan, Progress, Recorder, Result, Window,
     cpu::{CpuMeter, CpuShare},
     drive::Timing,
+    idle::Idle,
     live::{ThreadLive, totals},
     peers::{self, Peers},
     push::{Share, Shared},
@@ -63,6 +64,9 @@ pub fn run_seastar(plan: &Plan, watch: Watch<'_>) -> Result<Measured> {
             check_size::<SeastarCalls>(plan)?;
             if plan.depth != 1 {
                 return Err("this protocol has no batches".into());
+            }
+            if plan.idle != 0 {
+                return Err("streams of this protocol have no idle connections beside them".into());
             }
             streams::run(plan, direction, watch)
         }
@@ -157,6 +161,7 @@ fn run_framed(plan: &Plan, sockets: OfThreads, watch: Watch<'_>) -> Result<Measu
 
 fn run_threads(plan: &Plan, work: &impl Work, sockets: OfThreads, watch: Watch<'_>) -> Result<Measured> {
     check(plan)?;
+    let _idle = Idle::connect(plan, work)?;
     let live: Vec<ThreadLive> = plan.threads.iter().map(|_| ThreadLive::default()).collect();
     let shared = &Shared::new(plan.connections, plan.load.describe().1.max(1), plan.threads.len());
     thread::scope(|scope| {

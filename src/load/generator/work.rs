@@ -42,6 +42,19 @@ pub(super) trait Work: Sync {
     /// The server cannot be reached, or does not support this load.
     fn connect(&self, part: &Part<'_>, sockets: Option<Vec<TcpStream>>) -> Result<Self::Connections>;
 
+    /// Opens an idle connection, which has this number.
+    ///
+    /// # Errors
+    /// The server cannot be reached, or the load has no idle connections.
+    fn connect_idle(&self, _plan: &Plan, _number: usize) -> io::Result<TcpStream> {
+        Err(io::Error::other("this load has none"))
+    }
+
+    /// What an idle connection sends from time to time.
+    fn heartbeat(&self) -> Option<Vec<u8>> {
+        None
+    }
+
     /// Sends and receives to the end.
     ///
     /// # Errors
@@ -75,6 +88,10 @@ impl<F: Framing> Work for EchoOver<F> {
 
     fn connect(&self, part: &Part<'_>, sockets: Option<Vec<TcpStream>>) -> Result<Links> {
         links(part, part.share.connections, sockets, |address| self.0.connect(address))
+    }
+
+    fn connect_idle(&self, plan: &Plan, _number: usize) -> io::Result<TcpStream> {
+        self.0.connect(plan.address)
     }
 
     fn run(&self, part: &Part<'_>, links: Links, timing: &Timing) -> Result<Found> {

@@ -65,6 +65,9 @@ pub struct Test {
     pub protocol: String,
     /// Connections; for pushes, subscribers.
     pub connections: usize,
+    /// Connections besides them that were open and idle.
+    #[serde(default)]
+    pub idle: usize,
     /// The most messages in progress on each connection; for pushes, on each topic; for streams, messages that leave
     /// together.
     pub depth: u32,
@@ -221,6 +224,7 @@ impl Test {
             kind: kind.to_owned(),
             protocol: protocol.to_owned(),
             connections: plan.connections,
+            idle: plan.idle,
             depth: plan.depth,
             topics,
             r#loop: if plan.loop_kind.is_open() { "open" } else { "closed" }.to_owned(),

@@ -73,7 +73,10 @@ fn stream_rates(report: &Report) -> String {
 
 /// What was run, in one line.
 pub(super) fn title(test: &Test) -> String {
-    let connections = plural(test.connections, "connection");
+    let mut connections = plural(test.connections, "connection");
+    if test.idle > 0 {
+        let _ = write!(connections, " beside {} idle", count(test.idle as f64));
+    }
     let what = match test.kind.as_str() {
         "push" => format!("push: {} to {connections}", plural(test.topics, "topic")),
         "stream-to-server" if test.depth > 1 => {
