@@ -10,7 +10,8 @@ use std::{
     io::{Read as _, Write as _},
     os::unix::fs::FileExt as _,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
+    time::Duration,
 };
 
 use nix::{
@@ -26,6 +27,8 @@ use shardcast::proto::tcpshm::journal::{
     Beginning, GrowError, Identity, Journal, JournalConfig, Source, Store,
 };
 use shardcast_os::map::MappedFile;
+
+use crate::support::{child, eventually, is_child};
 
 /// `cargo xtask storm` asks for more, in an optimized build.
 #[test]
@@ -114,9 +117,8 @@ struct Stepped {
 
 impl Stepped {
     fn start(folder: &Path, messages: u64, reports: Reports) -> Self {
-        let mut command = Command::new(env::current_exe().expect("a path"));
+        let mut command = child(STEPPED);
         command
-            .args(["tcpshm::steps::stepped", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
             .env(FOLDER, folder)
             .env(COUNT, messages.to_string())
             .env(EARLY, if reports == Reports::TooEarly { "1" } else { "" })
@@ -125,7 +127,7 @@ impl Stepped {
         let child = command.spawn().expect("this program");
         let path = folder.join("thread");
         // Written when it is ready.
-        crate::support::eventually(std::time::Duration::from_secs(20), || path.exists());
+        eventually(Duration::from_secs(20), || path.exists());
         let thread = std::fs::read_to_string(path).expect("a text").parse().expect("a number");
         Self { child, thread: Pid::from_raw(thread) }
     }
@@ -230,7 +232,10 @@ impl Watched {
 #[test]
 #[ignore = "the other tests start it; run with `cargo test -p shardcast --test it tcpshm::steps`"]
 fn stepped() {
-    let Some(folder) = env::var_os(FOLDER) else { return };
+    if !is_child(STEPPED) {
+        return;
+    }
+    let folder = env::var_os(FOLDER).expect("it is set");
     let folder = Path::new(&folder);
     let count: u64 = env::var(COUNT).expect("it is set").parse().expect("a number");
     let is_early = env::var(EARLY).is_ok_and(|text| !text.is_empty());
@@ -361,6 +366,7 @@ const RING_AT: u64 = 4096;
 /// Messages, unless the environment asks for more.
 const MESSAGES: u64 = 60;
 
+const STEPPED: &str = "tcpshm::steps::stepped";
 const FOLDER: &str = "SHARDCAST_STEPS_FOLDER";
 const COUNT: &str = "SHARDCAST_STEPS_COUNT";
 const EARLY: &str = "SHARDCAST_STEPS_EARLY";
