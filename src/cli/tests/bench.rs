@@ -243,6 +243,11 @@ fn impossible_measurements_and_unreadable_files_are_errors() {
         (vec!["seastar", "--stream", "both", "--connect", &gone, "--time", "1"], 1, "cannot connect"),
         (vec!["echo", "--stream", "both"], 1, "the protocol framed has no such load"),
         (vec!["tcpshm", "--connect", &gone, "--time", "1"], 1, "cannot connect"),
+        (
+            vec!["tcpshm", "--connections", "1", "--depth", "100000", "--max", "--time", "0.1"],
+            1,
+            "the journal of a client is full",
+        ),
         (vec!["tcpshm", "--stream", "both"], 1, "streams go to the server only"),
         (vec!["tcpshm", "--batch", "5"], 2, "--stream <DIR>"),
         (vec!["tcpshm", "--size", "65528"], 1, "65528 bytes are too many for this protocol: at most 65527"),

@@ -81,7 +81,7 @@ pub(super) struct Clients {
     bodies: Vec<u8>,
     ends: Vec<usize>,
     closed: u64,
-    failure: Option<ClientError>,
+    failure: Option<io::Error>,
     /// Removed after the clients.
     _folder: TempDir,
 }
@@ -119,13 +119,24 @@ impl Clients {
             Ok(_) => return true,
             Err(ClientError::Send(error)) if error.is_temporary() => {}
             // The connection has ended, or nothing can be kept: the turn fails.
-            Err(error) => self.failure = Some(error),
+            Err(error) => self.failure = Some(io::Error::other(error)),
         }
         false
     }
 
     fn flush(&mut self, slot: u32) {
         self.clients[slot as usize].flush();
+    }
+
+    /// Sends what was kept; true if there was any.
+    #[inline]
+    fn flush_dirty(&mut self) -> bool {
+        let mut worked = false;
+        while let Some(slot) = self.dirty.pop() {
+            worked = true;
+            self.flush(slot);
+        }
+        worked
     }
 
     /// Messages that were kept, and not consumed.
@@ -154,9 +165,13 @@ impl Connections for Clients {
     #[inline]
     fn send(&mut self, slot: u32, frame: &[u8]) {
         if self.keep(slot, ECHOED, frame) {
-            self.dirty.push(slot);
+            // Messages of one client mostly come together.
+            if self.dirty.last() != Some(&slot) {
+                self.dirty.push(slot);
+            }
         } else if self.failure.is_none() {
-            self.failure = Some(ClientError::Connect(io::Error::other("the journal of a client is full")));
+            self.failure =
+                Some(io::Error::other("the journal of a client is full: fewer messages in flight fit"));
         }
     }
 
@@ -170,12 +185,8 @@ impl Connections for Clients {
 
     #[inline]
     fn turn(&mut self, mut received: impl FnMut(&mut Self, u32, &[u8])) -> io::Result<bool> {
-        let mut worked = false;
+        let mut worked = self.flush_dirty();
         for slot in 0..self.clients.len() as u32 {
-            while let Some(slot) = self.dirty.pop() {
-                worked = true;
-                self.flush(slot);
-            }
             self.poll(slot);
             if self.ends.is_empty() {
                 continue;
@@ -189,12 +200,10 @@ impl Connections for Clients {
             }
             bodies.clear();
             (self.bodies, self.ends) = (bodies, ends);
-        }
-        while let Some(slot) = self.dirty.pop() {
-            self.flush(slot);
+            self.flush_dirty();
         }
         match self.failure.take() {
-            Some(failure) => Err(io::Error::other(failure)),
+            Some(failure) => Err(failure),
             None => Ok(worked),
         }
     }
@@ -340,7 +349,7 @@ impl drive::Load<Clients> for OneWay {
     }
 }
 
-/// The type of a message that comes back; every service returns it.
+/// The type of a message that comes back.
 const ECHOED: u16 = 1;
 
 const FILLER: u8 = b'x';
