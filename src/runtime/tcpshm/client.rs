@@ -66,6 +66,8 @@ pub struct Client {
     attempt_at: Time,
     backoff: Backoff,
     reconnects: bool,
+    /// When it is asked next what is due.
+    timeouts_at: Time,
     gather: Duration,
     flushed_at: Time,
     /// Something waits for more to be sent with it.
@@ -172,6 +174,7 @@ impl Client {
             attempt_at: Time::default(),
             backoff: Backoff::new(options.reconnect_min, options.reconnect_max, seed),
             reconnects: options.reconnects,
+            timeouts_at: Time::default(),
             gather: options.gather,
             flushed_at: Time::default(),
             is_gathering: false,
@@ -243,7 +246,10 @@ impl Client {
             let (handle, is_logged_on) = (&self.handle, &mut self.is_logged_on);
             link.receive(now, |news| take_news(handle, is_logged_on, news, now, &mut on));
         }
-        link.handle_timeout(now);
+        if now >= self.timeouts_at {
+            self.timeouts_at = now + TIMEOUTS_EVERY;
+            link.handle_timeout(now);
+        }
         if self.handle.shared.has_changed.load(Ordering::Relaxed) {
             self.handle.shared.has_changed.store(false, Ordering::Relaxed);
             link.handle_session_change(now);
@@ -623,6 +629,9 @@ impl fmt::Debug for ClientMessage<'_> {
             .finish_non_exhaustive()
     }
 }
+
+/// How often a client that polls all the time looks for what is due: to look takes a good part of the time of a poll.
+const TIMEOUTS_EVERY: Duration = Duration::from_micros(5);
 
 /// Limits of the connection.
 static LIMITS: Limits = made_limits(WINDOW_BOUNDS);
