@@ -1,22 +1,18 @@
 use std::{
     cell::{Cell, RefCell},
     fmt,
-    future::poll_fn,
     ops::{Deref, DerefMut},
     rc::Rc,
-    task::Poll,
-    time::Duration,
 };
 
-use futures_lite::future::or;
 use shardcast_proto::{
     ConnId, Time,
     connection::CloseReason,
     tcpshm::{self, Name, NotInFront, PeerCounts, Unconsumed, journal::AppendError},
 };
 
-use super::files::FileStore;
-use crate::{Connection, conns::Conns, reactor::current, task};
+use super::{files::FileStore, waiting};
+use crate::{Connection, conns::Conns, reactor::current};
 
 type Entry = tcpshm::Entry<FileStore>;
 
@@ -144,29 +140,7 @@ impl<D> Peer<D> {
     /// # Errors
     /// It never can.
     pub async fn ready(&self, len: usize) -> Result<(), AppendError> {
-        loop {
-            let reserved = self.core().borrow_mut().journal_mut().reserve(len);
-            match reserved {
-                // Nothing tells when there is room on the disk again.
-                Err(AppendError::Grow(_)) => or(self.consumed(), task::sleep(DISK_PAUSE)).await,
-                Err(AppendError::Full) => self.consumed().await,
-                reserved => return reserved,
-            }
-        }
-    }
-
-    /// Waits until the peer has consumed something.
-    async fn consumed(&self) {
-        let first = self.core().borrow().journal().first();
-        poll_fn(|cx| {
-            let mut peer = self.core().borrow_mut();
-            if peer.journal().first() != first {
-                return Poll::Ready(());
-            }
-            peer.wake_writer(cx.waker());
-            Poll::Pending
-        })
-        .await;
+        waiting::ready(self.inner.entry.peer(), len).await
     }
 
     /// Room for a message of `len` bytes, to be filled and [pushed](Allocated::push).
@@ -216,20 +190,7 @@ impl<D> Peer<D> {
     /// }
     /// ```
     pub async fn recv(&self) -> Incoming {
-        poll_fn(|cx| {
-            let mut peer = self.core().borrow_mut();
-            peer.pull();
-            match peer.front() {
-                Some((sequence, message_type, body)) => {
-                    Poll::Ready(Incoming { sequence, message_type, body: body.into() })
-                }
-                None => {
-                    peer.wake_reader(cx.waker());
-                    Poll::Pending
-                }
-            }
-        })
-        .await
+        waiting::front(self.inner.entry.peer()).await
     }
 
     /// Consumes the message with this sequence number.
@@ -274,8 +235,9 @@ impl<D> Peer<D> {
     }
 }
 
+/// The connection with this id is asked for what has changed, later in this turn.
 #[cold]
-fn schedule(id: ConnId, is_scheduled: Rc<Cell<bool>>) {
+pub(super) fn schedule(id: ConnId, is_scheduled: Rc<Cell<bool>>) {
     // Without a shard, the connection is gone.
     current::with(|reactor| {
         reactor.defer(move || {
@@ -491,6 +453,3 @@ impl<D> fmt::Debug for Allocated<'_, D> {
         f.debug_struct("Allocated").field("len", &self.body.len()).finish_non_exhaustive()
     }
 }
-
-/// How often it is tried whether there is room on the disk.
-const DISK_PAUSE: Duration = Duration::from_millis(100);
