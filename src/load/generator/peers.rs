@@ -221,7 +221,7 @@ impl Connections for Clients {
 
     /// With several clients it only lets other threads run.
     fn sleep(&mut self, until: u64) -> io::Result<()> {
-        match &self.clients[..] {
+        match &mut self.clients[..] {
             [client] => client.wait(Duration::from_nanos(pause::nanos_to(until))),
             _ => thread::yield_now(),
         }
