@@ -83,6 +83,12 @@ pub struct ShardStats {
     pub ring_completions: u64,
     /// Times that the receive buffers ran out; receiving continued as soon as some were free.
     pub receive_buffers_exhausted: u64,
+    /// Syncs of files that have ended.
+    pub syncs: u64,
+    /// Those of them that have failed.
+    pub sync_failures: u64,
+    /// How long they took together, in nanoseconds.
+    pub sync_nanos: u64,
     /// Envelopes sent to other shards.
     pub mesh_sent: u64,
     /// Envelopes received from other shards.

@@ -111,6 +111,11 @@ fn render_shards(shards: &[ShardStats], page: &mut Page) {
         let labels = [("shard", &*shard.shard.to_string())];
         page.sample("shardcast_shard_busy_seconds_total", &labels, shard.busy_nanos as f64 / 1e9);
     }
+    page.family("shardcast_shard_sync_seconds_total", "counter", "Time that syncs of files took, together.");
+    for shard in shards {
+        let labels = [("shard", &*shard.shard.to_string())];
+        page.sample("shardcast_shard_sync_seconds_total", &labels, shard.sync_nanos as f64 / 1e9);
+    }
     page.family("shardcast_shard_turn_max_seconds", "gauge", "The longest turn since the start.");
     for shard in shards {
         let labels = [("shard", &*shard.shard.to_string())];
@@ -252,7 +257,7 @@ const MEMORY_NUMBERS: [Number<MemoryStats>; 5] = [
     ),
 ];
 
-const SHARD_NUMBERS: [Number<ShardStats>; 16] = [
+const SHARD_NUMBERS: [Number<ShardStats>; 18] = [
     ("shardcast_queue_bytes", "gauge", "Bytes waiting in outboxes now.", |s| s.queued_bytes),
     ("shardcast_queue_messages", "gauge", "Messages waiting in outboxes now.", |s| s.queued_messages),
     ("shardcast_shard_polls_total", "counter", "Turns of the pump.", |s| s.turns),
@@ -287,6 +292,10 @@ const SHARD_NUMBERS: [Number<ShardStats>; 16] = [
         "Times that the receive buffers ran out.",
         |s| s.receive_buffers_exhausted,
     ),
+    ("shardcast_shard_syncs_total", "counter", "Syncs of files that have ended.", |s| s.syncs),
+    ("shardcast_shard_sync_failures_total", "counter", "Syncs of files that have failed.", |s| {
+        s.sync_failures
+    }),
     ("shardcast_cross_shard_messages_total", "counter", "Envelopes sent to other shards.", |s| s.mesh_sent),
     (
         "shardcast_cross_shard_received_messages_total",

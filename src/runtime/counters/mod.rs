@@ -62,6 +62,10 @@ pub(crate) struct ShardCounters {
     pub(crate) ring_enters: Counter,
     pub(crate) ring_completions: Counter,
     pub(crate) starvations: Counter,
+    /// Syncs of files that have ended, those that have failed, and how long all took.
+    pub(crate) syncs: Counter,
+    pub(crate) sync_failures: Counter,
+    pub(crate) sync_nanos: Counter,
     pub(crate) mesh_sent: Counter,
     pub(crate) mesh_received: Counter,
     pub(crate) mesh_refused: Counter,

@@ -44,6 +44,7 @@ mod client_options;
 mod files;
 mod peer;
 mod server;
+mod syncs;
 
 pub use shardcast_proto::tcpshm::{
     ByteOrder, FileError, Gap, Geometry, GeometryError, LoggedOn, LoginError, Mismatch, MismatchPolicy, Name,

@@ -15,7 +15,7 @@ use shardcast_proto::{
     tcpshm::{self, Name, NotInFront, PeerCounts, Unconsumed, journal::AppendError},
 };
 
-use super::files::FileStore;
+use super::{files::FileStore, syncs::Syncs};
 use crate::{Connection, conns::Conns, reactor::current, task};
 
 type Entry = tcpshm::Entry<FileStore>;
@@ -56,6 +56,7 @@ pub struct Peer<D = ()> {
 
 struct Inner<D> {
     entry: Rc<Entry>,
+    syncs: Rc<Syncs>,
     name: Name,
     data: D,
     connection: RefCell<Option<Connection>>,
@@ -68,9 +69,10 @@ struct Inner<D> {
 }
 
 impl<D> Peer<D> {
-    pub(super) fn new(entry: Rc<Entry>, name: Name, data: D) -> Self {
+    pub(super) fn new(entry: Rc<Entry>, syncs: Rc<Syncs>, name: Name, data: D) -> Self {
         let inner = Inner {
             entry,
+            syncs,
             name,
             data,
             connection: RefCell::default(),
@@ -134,9 +136,11 @@ impl<D> Peer<D> {
     /// The type is 0, the message is too long, or too many are kept: see [`ready`](Self::ready).
     #[inline]
     pub fn send(&self, message_type: u16, body: &[u8]) -> Result<u64, AppendError> {
-        let sequence = self.core().borrow_mut().send(message_type, body)?;
-        self.changed();
-        Ok(sequence)
+        let sent = self.core().borrow_mut().send(message_type, body);
+        if matches!(sent, Ok(_) | Err(AppendError::Full)) {
+            self.changed();
+        }
+        sent
     }
 
     /// Waits until a message of `len` bytes can be sent.
@@ -149,18 +153,22 @@ impl<D> Peer<D> {
             match reserved {
                 // Nothing tells when there is room on the disk again.
                 Err(AppendError::Grow(_)) => or(self.consumed(), task::sleep(DISK_PAUSE)).await,
-                Err(AppendError::Full) => self.consumed().await,
+                Err(AppendError::Full) => {
+                    self.changed();
+                    self.consumed().await;
+                }
                 reserved => return reserved,
             }
         }
     }
 
-    /// Waits until the peer has consumed something.
+    /// Waits until the peer has consumed something, or a sync has completed.
     async fn consumed(&self) {
-        let first = self.core().borrow().journal().first();
+        let state = |peer: &tcpshm::Peer<FileStore>| (peer.journal().first(), peer.counts().syncs);
+        let before = state(&self.core().borrow());
         poll_fn(|cx| {
             let mut peer = self.core().borrow_mut();
-            if peer.journal().first() != first {
+            if state(&peer) != before {
                 return Poll::Ready(());
             }
             peer.wake_writer(cx.waker());
@@ -259,11 +267,17 @@ impl<D> Peer<D> {
     #[inline]
     fn changed(&self) {
         let Inner { in_handler, is_scheduled, entry, .. } = &*self.inner;
-        if !in_handler.get()
-            && let Some(id) = entry.connection()
-            && !is_scheduled.replace(true)
-        {
-            schedule(id, Rc::clone(is_scheduled));
+        if in_handler.get() {
+            return;
+        }
+        match entry.connection() {
+            Some(id) => {
+                if !is_scheduled.replace(true) {
+                    schedule(id, Rc::clone(is_scheduled));
+                }
+            }
+            // Connections begin syncs by themselves.
+            None => self.inner.syncs.want(entry),
         }
     }
 

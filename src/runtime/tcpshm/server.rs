@@ -23,6 +23,7 @@ use shardcast_proto::{
 use super::{
     Message, Peer,
     files::{Directory, DirectoryError, FileStore, FilesConfig, JournalFiles},
+    syncs::ShardFiles,
 };
 use crate::{Connection, Reply, Request, Service, conns::Conns, reactor::current};
 
@@ -213,11 +214,11 @@ impl proto::Protocol for Protocol {
     }
 
     fn shard_state(&self, _shard: u16) -> Rc<dyn Any> {
-        Rc::new(Table::new(self.name.clone(), self.config.clone(), self.files.clone()))
+        Rc::new(Table::new(self.name.clone(), self.config.clone(), ShardFiles::new(self.files.clone())))
     }
 }
 
-type Table = PeerTable<JournalFiles>;
+type Table = PeerTable<ShardFiles>;
 
 /// The application of a server on one shard.
 ///
@@ -357,8 +358,9 @@ impl<H: Handler> Handling<H> {
         if let Some(peer) = self.peers.borrow().get(name) {
             return Some(peer.clone());
         }
-        let entry = self.table.get()?.get(name)?;
-        let peer = Peer::new(entry, name.clone(), H::Data::default());
+        let table = self.table.get()?;
+        let syncs = Rc::clone(table.files().syncs());
+        let peer = Peer::new(table.get(name)?, syncs, name.clone(), H::Data::default());
         self.peers.borrow_mut().insert(name.clone(), peer.clone());
         Some(peer)
     }
