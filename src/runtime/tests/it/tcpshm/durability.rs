@@ -6,7 +6,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use shardcast::{
     Listener, Server,
     tcpshm::{
-        Client, ClientError, ClientOptions, Durability, Handler as _, LoginError, Protocol, ServerOptions,
+        Client, ClientError, ClientEvent, ClientOptions, Durability, Handler as _, LoginError, Protocol,
+        ServerOptions,
     },
 };
 
@@ -190,5 +191,45 @@ fn a_sync_that_fails_costs_its_connection_and_no_other_and_is_tried_again() {
         echo(&mut client, types::ECHO, b"after");
         echo(&mut control, types::ECHO, b"after");
         assert!(!record.lines().iter().any(|line| line.starts_with("control disconnected")));
+    });
+}
+
+/// The same at a client: it connects again when a sync has succeeded, and then sends what it has kept.
+#[test]
+fn a_client_whose_sync_fails_connects_again_after_one_that_succeeds() {
+    let name = "tcpshm::durability::a_client_whose_sync_fails_connects_again_after_one_that_succeeds";
+    alone(name, || {
+        let folder = tempfile::tempdir().expect("a folder");
+        let world = World::start_with(&server(folder.path(), Durability::Process), 1);
+        let mut options = ClientOptions::new(folder.path().join("client"))
+            .with(|it| it.reconnect_max = Duration::from_millis(100));
+        options.files.durability = Durability::Fsync;
+        let mut client = Client::open("client", world.address(), options).expect("its files can be used");
+        client.log_on(Duration::from_secs(20)).expect("it logs on");
+
+        let limit = getrlimit(Resource::Nofile);
+        setrlimit(Resource::Nofile, Rlimit { current: Some(3), ..limit }).expect("it is lower");
+        client.send(types::ECHO, b"kept").expect("there is room");
+        let mut events = Vec::new();
+        let mut poll_until = |client: &mut Client, what: &str| {
+            eventually(Duration::from_secs(20), || {
+                client.poll(|_, event| {
+                    if let ClientEvent::Message(message) = event {
+                        events.push(String::from_utf8_lossy(message.body()).into_owned());
+                        message.pop();
+                    } else {
+                        events.push(format!("{event:?}"));
+                    }
+                });
+                events.iter().any(|event| event.starts_with(what))
+            });
+            std::mem::take(&mut events)
+        };
+        let events = poll_until(&mut client, "Disconnected(ProtocolError(Journal))");
+        assert!(!events.iter().any(|event| event == "kept"), "{events:?}");
+        poll_until(&mut client, "ConnectFailed");
+        setrlimit(Resource::Nofile, limit).expect("it is as before");
+        let events = poll_until(&mut client, "kept");
+        assert!(events.iter().any(|event| event.starts_with("LoggedOn")), "{events:?}");
     });
 }
