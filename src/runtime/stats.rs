@@ -42,12 +42,14 @@
 //! ```
 
 mod calls;
+mod peers;
 mod push;
 mod queues;
 
 use std::{net::SocketAddr, time::Duration};
 
 pub use calls::{CallStats, DomainStats, ObjectStats, VerbStats};
+pub use peers::PeerStats;
 pub use push::PushStats;
 pub use queues::TaskQueueStats;
 
@@ -279,6 +281,8 @@ pub struct ListenerStats {
     pub push_dropped: Vec<(&'static str, u64)>,
     /// The calls of its objects, if its service has objects, as an [adapter](crate::tars::rpc::Adapter) has.
     pub calls: Option<CallStats>,
+    /// Its peers and their journals, if its protocol has [named peers](crate::tcpshm).
+    pub peers: Option<PeerStats>,
 }
 
 /// The listener name of connections that a [client](crate::client) made.

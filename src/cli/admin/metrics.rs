@@ -7,7 +7,7 @@ use std::{
 
 use shardcast::stats::{ListenerStats, MemoryStats, PushStats, ShardStats};
 
-use super::{Source, calls, latency, process, task_queues};
+use super::{Source, calls, latency, peers, process, task_queues};
 use crate::{control::Reloads, logging, output::Loss};
 
 /// The media type of the format.
@@ -19,6 +19,7 @@ pub(super) fn render(source: &dyn Source) -> String {
     let mut page = Page { text: String::new() };
     render_listeners(&shards, &mut page);
     calls::render(&shards, &mut page);
+    peers::render(&shards, &mut page);
     calls::render_proxies(&source.called_objects(), &mut page);
     calls::render_domains(&source.client_domains(), &mut page);
     render_shards(&shards, &mut page);

@@ -287,6 +287,16 @@ impl<F: Files> PeerTable<F> {
         self.peers.borrow().values().cloned().collect()
     }
 
+    /// How many peers there are.
+    pub fn len(&self) -> usize {
+        self.peers.borrow().len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     fn callbacks(&self) -> Option<Rc<dyn Callbacks<F::Store>>> {
         self.callbacks.borrow().as_ref().and_then(Weak::upgrade)
     }
@@ -394,7 +404,8 @@ impl<F: Files> PeerTable<F> {
                     callbacks.into_iter().for_each(|callbacks| callbacks.cut(older));
                 }
             }
-            if let Some(error) = entry.peer.borrow().fault() {
+            let fault = entry.peer.borrow().fault();
+            if let Some(error) = fault {
                 return Err(Self::file_error(client, &error, callbacks));
             }
             return Ok(self.may_connect(&entry).then_some(entry));
@@ -451,11 +462,12 @@ impl<F: Files> PeerTable<F> {
         start: Start,
         callbacks: Option<&dyn Callbacks<F::Store>>,
     ) -> Result<Option<u64>, Refused> {
-        let mut peer = entry.peer.borrow_mut();
-        let kept = peer.journal().next() - peer.journal().first();
-        let replaced = self.files.begin_to_replace(peer.remote(), start);
-        let replaced = replaced.map_err(|error| Self::file_error(peer.remote(), &error, callbacks))?;
+        let client = entry.peer.borrow().remote().clone();
+        let replaced = self.files.begin_to_replace(&client, start);
+        let replaced = replaced.map_err(|error| Self::file_error(&client, &error, callbacks))?;
         let Some(journal) = replaced else { return Ok(None) };
+        let mut peer = entry.peer.borrow_mut();
+        let kept = peer.journal().messages_held();
         peer.replace_journal(journal);
         Ok(Some(kept))
     }
@@ -514,9 +526,9 @@ impl<F: Files> PeerTable<F> {
     /// The connection of a peer ends because of its journal.
     #[cold]
     pub(super) fn report_fault(&self, entry: &Entry<F::Store>) {
-        let peer = entry.peer.borrow();
-        if let (Some(callbacks), Some(error)) = (self.callbacks(), peer.fault()) {
-            callbacks.file_error(peer.remote(), &error);
+        let (client, fault) = (entry.peer.borrow().remote().clone(), entry.peer.borrow().fault());
+        if let (Some(callbacks), Some(error)) = (self.callbacks(), fault) {
+            callbacks.file_error(&client, &error);
         }
     }
 

@@ -5,6 +5,7 @@ pub(crate) mod domains;
 pub(crate) mod label;
 pub(crate) mod latency;
 pub(crate) mod objects;
+mod peers;
 pub(crate) mod push;
 pub(crate) mod queues;
 
@@ -15,6 +16,7 @@ use std::sync::{
 
 use calls::CallCounters;
 use latency::Latency;
+pub(crate) use peers::PeerCounters;
 use push::PushCounters;
 use queues::AllQueueCounters;
 
@@ -112,6 +114,8 @@ pub(crate) struct ListenerCounters {
     pub(crate) push_dropped: [Counter; DROP_POLICIES.len()],
     /// Those of its service, if that has objects.
     pub(crate) calls: OnceLock<Arc<CallCounters>>,
+    /// Those of its named peers, if its protocol has those.
+    pub(crate) peers: OnceLock<Arc<PeerCounters>>,
 }
 
 impl ShardCounters {

@@ -87,6 +87,7 @@ fn read_listener(listener: String, protocol: &'static str, counters: &ListenerCo
         rate_limited: counters.rate_limited.read(),
         push_dropped: coded(&DROP_POLICIES, &counters.push_dropped),
         calls: counters.calls.get().map(|calls| calls.read()),
+        peers: counters.peers.get().map(|peers| peers.read()),
     }
 }
 

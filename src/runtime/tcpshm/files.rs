@@ -33,6 +33,8 @@ use shardcast_proto::{
     },
 };
 
+use crate::counters::PeerCounters;
+
 /// What kept messages survive.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
@@ -204,11 +206,24 @@ fn make(path: &Path) -> io::Result<()> {
 pub(super) struct JournalFiles {
     directory: Arc<Directory>,
     local: Name,
+    counters: Arc<PeerCounters>,
 }
 
 impl JournalFiles {
-    pub(super) const fn new(directory: Arc<Directory>, local: Name) -> Self {
-        Self { directory, local }
+    pub(super) fn new(directory: Arc<Directory>, local: Name) -> Self {
+        let counters = PeerCounters::default();
+        counters.journal_bytes_max.set(directory.config.total_bytes_max);
+        Self { directory, local, counters: Arc::new(counters) }
+    }
+
+    /// The same, for a shard of its own.
+    pub(super) fn of_shard(&self) -> Self {
+        Self::new(Arc::clone(&self.directory), self.local.clone())
+    }
+
+    /// The counters of this shard.
+    pub(super) const fn counters(&self) -> &Arc<PeerCounters> {
+        &self.counters
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -241,7 +256,7 @@ impl JournalFiles {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(of_io(&error)),
         };
-        let store = FileStore::new(&self.directory, len, || MappedFile::open(&path, JOURNAL_LEN_MAX))?;
+        let store = FileStore::new(self, len, || MappedFile::open(&path, JOURNAL_LEN_MAX))?;
         let opened = Journal::open(store, identity(&self.local, remote), self.config());
         let opening = opened.map_err(|error| match error.what {
             journal::Defect::Names => FileError {
@@ -261,7 +276,7 @@ impl JournalFiles {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(of_io(&error)),
             _ => {}
         }
-        let store = FileStore::new(&self.directory, LEN_FIRST, || MappedFile::create(&temporary, LEN_FIRST))?;
+        let store = FileStore::new(self, LEN_FIRST, || MappedFile::create(&temporary, LEN_FIRST))?;
         let beginning = Beginning { salt: random(), first: start.next, received: start.received };
         let created = Journal::create(store, identity(&self.local, remote), beginning, self.config());
         let opening = created.map_err(|error| FileError { code: error.code(), text: error.to_string() })?;
@@ -348,6 +363,7 @@ impl ClientFiles for JournalFiles {
 pub(super) struct FileStore {
     file: MappedFile,
     directory: Arc<Directory>,
+    counters: Arc<PeerCounters>,
     /// Bytes that count for it.
     reserved: u64,
     /// It was renamed since its folder was synced.
@@ -402,23 +418,29 @@ impl SyncJob {
 
 impl FileStore {
     fn new(
-        directory: &Arc<Directory>,
+        files: &JournalFiles,
         len: u64,
         open: impl FnOnce() -> Result<MappedFile, MapError>,
     ) -> Result<Self, FileError> {
+        let JournalFiles { directory, counters, .. } = files;
         if !directory.reserve(len) {
             let text = format!("all journals have at most {} bytes", directory.config.total_bytes_max);
             return Err(FileError { code: GrowError::Refused.code(), text });
         }
         match open() {
-            Ok(file) => Ok(Self {
-                file,
-                directory: Arc::clone(directory),
-                reserved: len,
-                has_new_name: Cell::default(),
-                is_syncing: Cell::default(),
-                synced_at: Cell::default(),
-            }),
+            Ok(file) => {
+                counters.journals.add(1);
+                counters.journal_bytes.add(len);
+                Ok(Self {
+                    file,
+                    directory: Arc::clone(directory),
+                    counters: Arc::clone(counters),
+                    reserved: len,
+                    has_new_name: Cell::default(),
+                    is_syncing: Cell::default(),
+                    synced_at: Cell::default(),
+                })
+            }
             Err(error) => {
                 directory.release(len);
                 Err(FileError { code: error.code(), text: error.to_string() })
@@ -439,6 +461,8 @@ impl FileStore {
 impl Drop for FileStore {
     fn drop(&mut self) {
         self.directory.release(self.reserved);
+        self.counters.journals.sub(1);
+        self.counters.journal_bytes.sub(self.reserved);
     }
 }
 
@@ -478,6 +502,7 @@ impl Store for FileStore {
         match self.file.grow(len) {
             Ok(()) => {
                 self.reserved += more;
+                self.counters.journal_bytes.add(more);
                 Ok(())
             }
             Err(error) => {

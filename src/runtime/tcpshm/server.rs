@@ -25,7 +25,7 @@ use super::{
     files::{Directory, DirectoryError, FileStore, FilesConfig, JournalFiles},
     syncs::ShardFiles,
 };
-use crate::{Connection, Reply, Request, Service, conns::Conns, reactor::current};
+use crate::{Connection, Reply, Request, Service, conns::Conns, counters::PeerCounters, reactor::current};
 
 /// What a server of tcpshm is made of.
 ///
@@ -214,7 +214,7 @@ impl proto::Protocol for Protocol {
     }
 
     fn shard_state(&self, _shard: u16) -> Rc<dyn Any> {
-        Rc::new(Table::new(self.name.clone(), self.config.clone(), ShardFiles::new(self.files.clone())))
+        Rc::new(Table::new(self.name.clone(), self.config.clone(), ShardFiles::new(self.files.of_shard())))
     }
 }
 
@@ -305,7 +305,12 @@ pub trait Handler: 'static {
         Self: Sized,
     {
         PeerService {
-            handling: Rc::new(Handling { handler: self, table: OnceCell::new(), peers: RefCell::default() }),
+            handling: Rc::new(Handling {
+                handler: self,
+                table: OnceCell::new(),
+                peers: RefCell::default(),
+                faults: RefCell::default(),
+            }),
             open: RefCell::default(),
             last: RefCell::default(),
         }
@@ -338,6 +343,8 @@ struct Handling<H: Handler> {
     handler: H,
     table: OnceCell<Rc<Table>>,
     peers: RefCell<HashMap<Name, Peer<H::Data>>>,
+    /// The journals that could not be used when they were last needed, with their codes.
+    faults: RefCell<HashMap<Name, &'static str>>,
 }
 
 impl<H: Handler> PeerService<H> {
@@ -364,6 +371,33 @@ impl<H: Handler> Handling<H> {
         self.peers.borrow_mut().insert(name.clone(), peer.clone());
         Some(peer)
     }
+
+    fn count(&self, f: impl FnOnce(&PeerCounters)) {
+        if let Some(table) = self.table.get() {
+            f(table.files().counters());
+        }
+    }
+
+    /// The peers that are known may have changed.
+    fn count_peers(&self) {
+        let known = self.table.get().map_or(0, |table| table.len());
+        self.count(|counters| counters.peers.set(known as u64));
+    }
+
+    /// The journal of this client cannot be used; `None`: it is used.
+    fn note_fault(&self, client: &Name, code: Option<&'static str>) {
+        let mut faults = self.faults.borrow_mut();
+        let is_counted = faults.len() < FAULTS_MAX || faults.contains_key(client);
+        let code = code.filter(|_| is_counted);
+        let before = match code {
+            Some(code) => faults.insert(client.clone(), code),
+            None => faults.remove(client),
+        };
+        self.count(|counters| {
+            before.into_iter().for_each(|code| counters.fault_ends(code));
+            code.into_iter().for_each(|code| counters.fault_begins(code));
+        });
+    }
 }
 
 impl<H: Handler> Service for PeerService<H> {
@@ -381,6 +415,9 @@ impl<H: Handler> Service for PeerService<H> {
         let Some(peer) = self.handling.peer(&name) else { return };
         peer.handle_opened(connection);
         self.open.borrow_mut().insert(connection.id(), peer.clone());
+        self.handling.count(|counters| counters.connected.add(1));
+        self.handling.count_peers();
+        self.handling.note_fault(&name, None);
         self.handling.handler.logged_on(&peer);
     }
 
@@ -402,6 +439,7 @@ impl<H: Handler> Service for PeerService<H> {
         drop(last);
         let closed = self.open.borrow_mut().remove(&connection.id());
         let Some(peer) = closed else { return };
+        self.handling.count(|counters| counters.connected.sub(1));
         // Another connection may have taken over.
         if peer.connection().is_some_and(|it| it.id() == connection.id()) {
             peer.handle_closed(why);
@@ -429,11 +467,17 @@ impl<D> Drop for Delivered<'_, D> {
 
 impl<H: Handler> Callbacks<FileStore> for Handling<H> {
     fn new_connection(&self, from: SocketAddr, client: &Name, login: &Login<'_>) -> Result<Vec<u8>, Reject> {
+        self.count_peers();
+        if let Some(table) = self.table.get() {
+            // It is not known earlier which listener this is.
+            current::with_part(|conns: &Rc<Conns>| conns.count_peers(table.files().counters()));
+        }
         self.handler.new_connection(&NewConnection { from, client, user_data: login.user_data, login })
     }
 
     fn file_error(&self, client: &Name, error: &FileError) {
         tracing::error!(peer = %client, %error, "the journal of a peer cannot be used");
+        self.note_fault(client, Some(error.code));
         self.handler.file_error(client, error);
     }
 
@@ -451,6 +495,8 @@ impl<H: Handler> Callbacks<FileStore> for Handling<H> {
         tracing::info!(peer = %client, dropped, "a peer did not return, and is forgotten");
         let forgotten = self.peers.borrow_mut().remove(client);
         drop(forgotten);
+        self.note_fault(client, None);
+        self.count_peers();
         self.handler.forgotten(client, dropped);
     }
 
@@ -472,6 +518,9 @@ impl fmt::Debug for Protocol {
             .finish_non_exhaustive()
     }
 }
+
+/// Clients whose journal cannot be used, and that are counted at a time.
+const FAULTS_MAX: usize = 1024;
 
 impl<H: Handler> fmt::Debug for PeerService<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

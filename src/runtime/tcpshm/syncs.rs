@@ -12,6 +12,7 @@ use std::{
     collections::{HashMap, VecDeque},
     io,
     rc::Rc,
+    sync::Arc,
     time::Duration,
 };
 
@@ -24,6 +25,7 @@ use shardcast_proto::{
 use super::files::{self, Begun, Durability, FileStore, JournalFiles, SyncJob, of_io};
 use crate::{
     conns::Conns,
+    counters::PeerCounters,
     reactor::{Reactor, current},
 };
 
@@ -55,6 +57,10 @@ impl ShardFiles {
     pub(super) fn new(files: JournalFiles) -> Self {
         let syncs = Syncs { interval: files.durability().interval(), ..Syncs::default() };
         Self { files, syncs: Rc::new(syncs), making: RefCell::default() }
+    }
+
+    pub(super) const fn counters(&self) -> &Arc<PeerCounters> {
+        self.files.counters()
     }
 
     pub(super) const fn syncs(&self) -> &Rc<Syncs> {
