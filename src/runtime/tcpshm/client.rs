@@ -244,7 +244,7 @@ impl Client {
         }
         let now = now();
         if self.link.is_none() && !self.begin_to_connect(now, &mut on) {
-            return;
+            return self.sync(now);
         }
         let Some(link) = &mut self.link else { return };
         if link.is_connecting() {
@@ -275,11 +275,13 @@ impl Client {
 
     #[cold]
     fn sync_now(&mut self, began: Time) {
-        // If it fails, the connection ends, and no other one begins until a sync succeeds.
-        if matches!(self.handle.sync(), Ok(false)) {
-            return;
-        }
-        self.sync_at = began + self.durability.interval();
+        let pause = match self.handle.sync() {
+            Ok(false) => return,
+            Ok(true) => self.durability.interval(),
+            // The connection ends, and no other one begins until a sync succeeds.
+            Err(_) => RETRY_PAUSE,
+        };
+        self.sync_at = began + pause;
         if let Some(link) = &mut self.link {
             link.handle_session_change(now());
         }
@@ -368,7 +370,7 @@ impl Client {
             }
             None => (None, self.attempt_at),
         };
-        let syncs = self.link.is_some() && self.durability != Durability::Process && self.handle.needs_sync();
+        let syncs = self.durability != Durability::Process && self.handle.needs_sync();
         let until = if syncs { until.min(self.sync_at) } else { until };
         let timeout = timeout.min(until.saturating_since(now));
         if self.handle.shared.has_changed.load(Ordering::Acquire) {
@@ -680,6 +682,9 @@ impl fmt::Debug for ClientMessage<'_> {
 
 /// How often a client that polls all the time looks for what is due: to look takes a good part of the time of a poll.
 const TIMEOUTS_EVERY: Duration = Duration::from_micros(5);
+
+/// After a sync that has failed, the next one.
+const RETRY_PAUSE: Duration = Duration::from_millis(250);
 
 /// Limits of the connection.
 static LIMITS: Limits = made_limits(WINDOW_BOUNDS);

@@ -25,7 +25,12 @@ use super::{
     files::{Directory, DirectoryError, FileStore, FilesConfig, JournalFiles},
     syncs::ShardFiles,
 };
-use crate::{Connection, Reply, Request, Service, conns::Conns, counters::PeerCounters, reactor::current};
+use crate::{
+    Connection, Reply, Request, Service,
+    conns::Conns,
+    counters::PeerCounters,
+    reactor::{Notice, current},
+};
 
 /// What a server of tcpshm is made of.
 ///
@@ -476,7 +481,9 @@ impl<H: Handler> Callbacks<FileStore> for Handling<H> {
     }
 
     fn file_error(&self, client: &Name, error: &FileError) {
-        tracing::error!(peer = %client, %error, "the journal of a peer cannot be used");
+        if current::with(|reactor| reactor.may_log(Notice::Journal)).unwrap_or(true) {
+            tracing::error!(peer = %client, %error, "the journal of a peer cannot be used");
+        }
         self.note_fault(client, Some(error.code));
         self.handler.file_error(client, error);
     }

@@ -26,7 +26,7 @@ use super::files::{self, Begun, Durability, FileStore, JournalFiles, SyncJob, of
 use crate::{
     conns::Conns,
     counters::PeerCounters,
-    reactor::{Reactor, current},
+    reactor::{Notice, Reactor, current},
 };
 
 type Entry = tcpshm::Entry<FileStore>;
@@ -186,15 +186,15 @@ impl Syncs {
 
     fn ended(self: &Rc<Self>, entry: &Rc<Entry>, begun: Begun, result: &io::Result<()>) {
         let mut peer = entry.peer().borrow_mut();
-        let was_broken = peer.fault().is_some();
-        match result {
-            Err(error) if !was_broken => {
-                tracing::error!(peer = %peer.remote(), %error, "the journal of a peer cannot be synced");
+        if result.is_err() == peer.fault().is_none()
+            && with_reactor(|reactor| reactor.may_log(Notice::Journal))
+        {
+            match result {
+                Err(error) => {
+                    tracing::error!(peer = %peer.remote(), %error, "the journal of a peer cannot be synced");
+                }
+                Ok(()) => tracing::info!(peer = %peer.remote(), "the journal of a peer is synced again"),
             }
-            Ok(()) if was_broken => {
-                tracing::info!(peer = %peer.remote(), "the journal of a peer is synced again")
-            }
-            _ => {}
         }
         if files::end_sync(&mut peer, begun, result) {
             peer.journal().store().is_syncing.set(result.is_err());

@@ -128,9 +128,10 @@ impl<S: Store> Journal<S> {
         }
     }
 
-    /// Nothing is synced, and nothing has failed.
+    /// Nothing is synced, and nothing has failed: what was written again need not be written once more.
     pub(super) fn forget_sync(&mut self, token: SyncToken) {
         self.take_pending(token);
+        self.is_uncertain = false;
     }
 
     fn take_pending(&mut self, token: SyncToken) -> Pending {
