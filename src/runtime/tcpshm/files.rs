@@ -265,7 +265,10 @@ impl JournalFiles {
             },
             _ => FileError { code: error.code(), text: format!("{}: {error}", path.display()) },
         })?;
-        Ok(Some(opening.unsynced().0))
+        let (journal, _) = opening.unsynced();
+        // The process that has named it may have been killed before it synced the folder.
+        journal.store().has_new_name.set(self.durability() != Durability::Process);
+        Ok(Some(journal))
     }
 
     /// Makes a journal under another name, so that there is never a part of one. It must be synced, if it is to survive a power
@@ -366,7 +369,7 @@ pub(super) struct FileStore {
     counters: Arc<PeerCounters>,
     /// Bytes that count for it.
     reserved: u64,
-    /// It was renamed since its folder was synced.
+    /// It may have been renamed since its folder was synced.
     pub(super) has_new_name: Cell<bool>,
     /// A sync waits, or is in progress.
     pub(super) is_syncing: Cell<bool>,
