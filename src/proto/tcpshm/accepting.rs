@@ -68,10 +68,12 @@ impl<F: Files> Session for Accepting<F> {
         if self.is_superseded() {
             return Err(Error::LoginRefused);
         }
-        match &mut self.logged_in {
-            Some(it) => it.exchange.handle_input(input, now),
-            None => self.log_in(input, now),
+        let Some(it) = &mut self.logged_in else { return self.log_in(input, now) };
+        let handled = it.exchange.handle_input(input, now);
+        if matches!(handled, Err(Error::Journal)) {
+            self.table.report_fault(&it.entry);
         }
+        handled
     }
 
     fn handle_timeout(&mut self, now: Time) -> Result<(), Error> {

@@ -13,7 +13,7 @@ use shardcast_proto::{
     tcpshm::{
         Accepting, ByteOrder, Callbacks, Entry, FileError, Files, Geometry, Header, Login, LoginResponse,
         Name, Peer, PeerSync, PeerTable, Sequences, Start, Status, TableConfig,
-        journal::{Durability, Journal, JournalConfig},
+        journal::{Durability, Journal, JournalConfig, Store as _},
     },
 };
 
@@ -268,4 +268,25 @@ fn a_sync_of_a_journal_that_was_replaced_means_nothing() {
     peer.borrow_mut().replace_journal(replaced.expect("there is room"));
     assert!(!peer.borrow_mut().end_sync(of_new, Err(failure())), "it is forgotten");
     assert_eq!(peer.borrow().fault(), None);
+}
+
+#[test]
+fn a_journal_that_is_damaged_while_it_is_in_use_ends_the_connection_and_is_reported() {
+    let world = World::new(&Disk::default());
+    let (mut accepted, ..) = world.logged_in(b"", 0, 0);
+    let peer = world.peer();
+    accepted.receive(&message(0, b"message1"), START, echo(&peer));
+    accepted.transmit();
+    world.sync(Ok(()));
+    assert_eq!(accepted.transmit(), message(1, b"message1"));
+    let mut image = peer.borrow().journal().store().clone();
+    image.write(4096, &[0; 8]);
+    world.learned.log.take();
+    accepted.receive(&message(1, b"message2"), START, echo(&peer));
+    assert_eq!((accepted.error, accepted.got.len()), (Some(Error::Journal), 1));
+    drop(accepted);
+    let mut refused = world.log_in(b"server", 1, 1);
+    assert_eq!(response(&mut refused).2, "System error");
+    let log = ["file of client: journal-record", "new client", "file of client: journal-record"];
+    assert_eq!(world.learned.log.take(), log);
 }
