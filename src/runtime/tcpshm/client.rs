@@ -244,6 +244,8 @@ impl Client {
         }
         let now = now();
         if self.link.is_none() && !self.begin_to_connect(now, &mut on) {
+            // All that is kept leaves when there is a connection.
+            self.handle.shared.has_changed.store(false, Ordering::Relaxed);
             return self.sync(now);
         }
         let Some(link) = &mut self.link else { return };
@@ -408,7 +410,9 @@ impl Client {
     /// It cannot be kept.
     #[inline]
     pub fn push_more(&mut self, message_type: u16, body: &[u8]) -> Result<u64, ClientError> {
-        self.handle.append(message_type, body)
+        let sequence = self.handle.append(message_type, body)?;
+        self.is_gathering = true;
+        Ok(sequence)
     }
 
     /// Sends what was kept.
