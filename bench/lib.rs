@@ -12,6 +12,7 @@
 //! | [`beside`] | what bursts on one topic do to another |
 //! | [`flood`] | what a flood of one connection does to the publications of others |
 //! | [`queues`] | how task queues divide a shard, and what they do to an echo |
+//! | [`syncs`] | what syncs of a journal do to an echo on the same shard |
 //! | [`scale`] | how throughput grows with shards |
 //! | [`seastar`] | calls and streams of Seastar RPC |
 //! | [`runner`] | servers and load generators as processes |
@@ -31,6 +32,7 @@ pub mod runner;
 pub mod scale;
 pub mod seastar;
 pub mod silent;
+pub mod syncs;
 pub mod topics;
 
 use std::{

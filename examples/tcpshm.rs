@@ -1,7 +1,31 @@
-//! What the two echo examples of tcpshm have in common: the flags for what both ends must have in common.
+//! What the two echo examples of tcpshm have in common: the flags for what both ends must have in common, and for the
+//! durability of each.
 
-use clap::Args;
-use shardcast::tcpshm::{ByteOrder, Geometry, GeometryError, UserData};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use shardcast::tcpshm::{ByteOrder, Durability, Geometry, GeometryError, UserData};
+
+/// What kept messages survive.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Mode {
+    /// The end of the process.
+    Process,
+    /// Also a power loss, with at most one sync of the disk per 10 ms.
+    Batch,
+    /// Also a power loss, with a sync as soon as possible.
+    Fsync,
+}
+
+impl From<Mode> for Durability {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Process => Self::Process,
+            Mode::Batch => Self::Batch(Duration::from_millis(10)),
+            Mode::Fsync => Self::Fsync,
+        }
+    }
+}
 
 /// The geometry, which is fixed at compile time in the original. User data of 1, 2, 4 or 8 bytes is an integer.
 #[derive(Args, Debug)]

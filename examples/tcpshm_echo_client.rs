@@ -17,7 +17,10 @@ use std::{
 
 use clap::Parser;
 use shardcast::tcpshm::{Client, ClientError, ClientEvent, ClientOptions, LoginError};
-use shardcast_examples::{note, say, tcpshm::GeometryArgs};
+use shardcast_examples::{
+    note, say,
+    tcpshm::{GeometryArgs, Mode},
+};
 
 #[derive(Parser)]
 struct Args {
@@ -36,6 +39,9 @@ struct Args {
     /// Send the next message when the last echo has come.
     #[arg(long)]
     slow: bool,
+    /// What kept messages survive.
+    #[arg(long, value_enum, default_value_t = Mode::Process)]
+    durability: Mode,
     #[command(flatten)]
     geometry: GeometryArgs,
 }
@@ -147,9 +153,10 @@ fn index_of(message_type: u16, body: &[u8], near: u64) -> Option<u64> {
 }
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
-    let Args { connect, name, dir, count, slow, geometry } = Args::parse();
+    let Args { connect, name, dir, count, slow, durability, geometry } = Args::parse();
     let mut options = ClientOptions::new(dir);
     options.geometry = geometry.geometry()?;
+    options.files.durability = durability.into();
     options.unacknowledged_bytes_max = geometry.tcp_queue_bytes.unwrap_or(2000);
     options.reconnect_max = Duration::from_secs(1);
     let mut checked = Checked::load(&options.directory, &name)?;

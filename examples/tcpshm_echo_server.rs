@@ -10,7 +10,10 @@ use shardcast::{
     CloseReason, Listener, Server, task,
     tcpshm::{Handler, Message, Mismatch, Name, Peer, Protocol, ServerOptions},
 };
-use shardcast_examples::{End, note, ready, tcpshm::GeometryArgs};
+use shardcast_examples::{
+    End, note, ready,
+    tcpshm::{GeometryArgs, Mode},
+};
 
 #[derive(Parser)]
 struct Args {
@@ -26,6 +29,9 @@ struct Args {
     /// Shards to run; all cores if not given.
     #[arg(long)]
     shards: Option<u16>,
+    /// What kept messages survive.
+    #[arg(long, value_enum, default_value_t = Mode::Process)]
+    durability: Mode,
     #[command(flatten)]
     geometry: GeometryArgs,
 }
@@ -70,10 +76,11 @@ impl Handler for Echo {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let Args { listen, name, dir, shards, geometry } = Args::parse();
+    let Args { listen, name, dir, shards, durability, geometry } = Args::parse();
     let end = End::watch()?;
     let mut options = ServerOptions::new(dir);
     options.geometry = geometry.geometry()?;
+    options.files.durability = durability.into();
     options.unacknowledged_bytes_max = geometry.tcp_queue_bytes.unwrap_or(u64::MAX);
     let protocol = Protocol::open(&name, &options)?;
     let listener = Listener::new("echo", listen).protocol(protocol, |_| Echo.service());

@@ -53,17 +53,19 @@ fn kills_at_any_time_lose_nothing_and_change_no_order() {
     let number = |name| env::var(name).ok().map(|text| text.parse().expect("a number"));
     let kills = number("SHARDCAST_STORM_KILLS").unwrap_or(60);
     let seed = number("SHARDCAST_STORM_SEED").unwrap_or(0x5eed);
-    let storm = Storm::run(kills, seed);
+    let storm = Storm::run(kills, seed, &[]);
     // Shown by the long form.
     let shown = writeln!(io::stdout(), "{storm}");
     shown.expect("there is an output");
-    assert_eq!((storm.lost, storm.reordered), (0, 0), "{storm}");
-    // Each kill may repeat the message that was being handled.
-    assert!(storm.duplicated <= storm.kills, "{storm}");
-    assert!(
-        storm.disconnected >= kills / 10,
-        "the server was killed while the client was connected: {storm}"
-    );
+    storm.check();
+}
+
+#[test]
+fn kills_lose_nothing_in_the_modes_that_survive_a_power_loss() {
+    for mode in ["batch", "fsync"] {
+        // With more on the way than by default, since each message waits for two syncs.
+        Storm::run(18, 0x5eed, &["--durability", mode, "--tcp-queue-bytes", "200000"]).check();
+    }
 }
 
 /// What a client has seen while it and its server were killed.
@@ -81,15 +83,15 @@ struct Storm {
 
 impl Storm {
     /// Kills the server, or the client, or both, after random times.
-    fn run(kills: u64, seed: u64) -> Self {
+    fn run(kills: u64, seed: u64, flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let address = free_address();
         let mut random = Random(seed.max(1));
-        let mut server = Server::start(folder.path(), &address, &[]);
+        let mut server = Server::start(folder.path(), &address, flags);
         let log = folder.path().join("log");
         let endless = || {
             let log = File::options().create(true).append(true).open(&log).expect("a file");
-            let mut client = client(folder.path(), &address, &["--count", "1000000000"]);
+            let mut client = client(folder.path(), &address, &[flags, &["--count", "1000000000"]].concat());
             client.stdout(Stdio::null()).stderr(log).spawn().expect("it was built")
         };
         let mut running = endless();
@@ -108,14 +110,15 @@ impl Storm {
             }
             storm.kills += u64::from(kill_server) + u64::from(kill_client);
             if kill_server {
-                server = Server::start(folder.path(), &address, &[]);
+                server = Server::start(folder.path(), &address, flags);
             }
             if kill_client {
                 running = endless();
             }
         }
         kill(&mut running);
-        let output = client(folder.path(), &address, &["--count", "100"]).output().expect("it was built");
+        let last = &[flags, &["--count", "100"]].concat();
+        let output = client(folder.path(), &address, last).output().expect("it was built");
         let result = result(&output);
         assert_eq!((result["sent"], result["lost"], result["reordered"]), (100, 0, 0), "seed {seed}");
         server.end();
@@ -123,6 +126,16 @@ impl Storm {
         storm.messages = u64::from_le_bytes(expected.try_into().expect("a number"));
         storm.read(&fs::read_to_string(log).expect("a text"));
         storm
+    }
+
+    fn check(&self) {
+        assert_eq!((self.lost, self.reordered), (0, 0), "{self}");
+        // Each kill may repeat the message that was being handled.
+        assert!(self.duplicated <= self.kills, "{self}");
+        assert!(
+            self.disconnected >= self.kills / 10,
+            "the server was killed while the client was connected: {self}"
+        );
     }
 
     /// Counts the notes of the client.

@@ -146,7 +146,10 @@ impl Links {
                     self.adopt(socket)?;
                 }
                 Completion::AcceptFailed { error, .. } => return Err(error),
-                Completion::AcceptAborted { .. } | Completion::Connected { .. } | Completion::Alarm => {}
+                Completion::AcceptAborted { .. }
+                | Completion::Connected { .. }
+                | Completion::Alarm
+                | Completion::Synced { .. } => {}
             }
         }
         Ok(worked)

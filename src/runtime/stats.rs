@@ -42,12 +42,14 @@
 //! ```
 
 mod calls;
+mod peers;
 mod push;
 mod queues;
 
 use std::{net::SocketAddr, time::Duration};
 
 pub use calls::{CallStats, DomainStats, ObjectStats, VerbStats};
+pub use peers::PeerStats;
 pub use push::PushStats;
 pub use queues::TaskQueueStats;
 
@@ -83,6 +85,12 @@ pub struct ShardStats {
     pub ring_completions: u64,
     /// Times that the receive buffers ran out; receiving continued as soon as some were free.
     pub receive_buffers_exhausted: u64,
+    /// Syncs of files that have ended.
+    pub syncs: u64,
+    /// Those of them that have failed.
+    pub sync_failures: u64,
+    /// How long they took together, in nanoseconds.
+    pub sync_nanos: u64,
     /// Envelopes sent to other shards.
     pub mesh_sent: u64,
     /// Envelopes received from other shards.
@@ -273,6 +281,8 @@ pub struct ListenerStats {
     pub push_dropped: Vec<(&'static str, u64)>,
     /// The calls of its objects, if its service has objects, as an [adapter](crate::tars::rpc::Adapter) has.
     pub calls: Option<CallStats>,
+    /// Its peers and their journals, if its protocol has [named peers](crate::tcpshm).
+    pub peers: Option<PeerStats>,
 }
 
 /// The listener name of connections that a [client](crate::client) made.

@@ -7,7 +7,7 @@ use std::{
 
 use shardcast::stats::{ListenerStats, MemoryStats, PushStats, ShardStats};
 
-use super::{Source, calls, latency, process, task_queues};
+use super::{Source, calls, latency, peers, process, task_queues};
 use crate::{control::Reloads, logging, output::Loss};
 
 /// The media type of the format.
@@ -19,6 +19,7 @@ pub(super) fn render(source: &dyn Source) -> String {
     let mut page = Page { text: String::new() };
     render_listeners(&shards, &mut page);
     calls::render(&shards, &mut page);
+    peers::render(&shards, &mut page);
     calls::render_proxies(&source.called_objects(), &mut page);
     calls::render_domains(&source.client_domains(), &mut page);
     render_shards(&shards, &mut page);
@@ -110,6 +111,11 @@ fn render_shards(shards: &[ShardStats], page: &mut Page) {
     for shard in shards {
         let labels = [("shard", &*shard.shard.to_string())];
         page.sample("shardcast_shard_busy_seconds_total", &labels, shard.busy_nanos as f64 / 1e9);
+    }
+    page.family("shardcast_shard_sync_seconds_total", "counter", "Time that syncs of files took, together.");
+    for shard in shards {
+        let labels = [("shard", &*shard.shard.to_string())];
+        page.sample("shardcast_shard_sync_seconds_total", &labels, shard.sync_nanos as f64 / 1e9);
     }
     page.family("shardcast_shard_turn_max_seconds", "gauge", "The longest turn since the start.");
     for shard in shards {
@@ -252,7 +258,7 @@ const MEMORY_NUMBERS: [Number<MemoryStats>; 5] = [
     ),
 ];
 
-const SHARD_NUMBERS: [Number<ShardStats>; 16] = [
+const SHARD_NUMBERS: [Number<ShardStats>; 18] = [
     ("shardcast_queue_bytes", "gauge", "Bytes waiting in outboxes now.", |s| s.queued_bytes),
     ("shardcast_queue_messages", "gauge", "Messages waiting in outboxes now.", |s| s.queued_messages),
     ("shardcast_shard_polls_total", "counter", "Turns of the pump.", |s| s.turns),
@@ -287,6 +293,10 @@ const SHARD_NUMBERS: [Number<ShardStats>; 16] = [
         "Times that the receive buffers ran out.",
         |s| s.receive_buffers_exhausted,
     ),
+    ("shardcast_shard_syncs_total", "counter", "Syncs of files that have ended.", |s| s.syncs),
+    ("shardcast_shard_sync_failures_total", "counter", "Syncs of files that have failed.", |s| {
+        s.sync_failures
+    }),
     ("shardcast_cross_shard_messages_total", "counter", "Envelopes sent to other shards.", |s| s.mesh_sent),
     (
         "shardcast_cross_shard_received_messages_total",

@@ -1,6 +1,6 @@
 //! tcpshm: named peers, and messages that are kept until they are consumed.
 
-use std::path::Path;
+use std::{ops::RangeInclusive, path::Path, time::Duration};
 
 use anyhow::Context as _;
 use schemars::JsonSchema;
@@ -74,6 +74,11 @@ struct TcpshmOptions {
     journal_bytes_max: ByteSize,
     /// Bytes of those files together.
     total_bytes_max: ByteSize,
+    /// What kept messages survive: the end of the "process"; or also a power loss, with a sync of the file as soon as possible
+    /// ("fsync"), or after an interval ("batch").
+    durability: Durability,
+    /// With "batch": the least time between two syncs of a file. Messages and logins wait for them.
+    batch_interval: HumanDuration,
     /// Bytes of received messages of one peer that wait for the service; at this number, nothing is read from it.
     received_bytes_max: ByteSize,
     /// Bytes of messages that are sent ahead of the acknowledgements of a peer. 0 means as many as are kept.
@@ -102,6 +107,14 @@ enum Mismatch {
     ResetBoth,
 }
 
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Durability {
+    Process,
+    Batch,
+    Fsync,
+}
+
 impl Default for TcpshmOptions {
     fn default() -> Self {
         let library = ServerOptions::new("");
@@ -120,6 +133,8 @@ impl Default for TcpshmOptions {
             forget_after: HumanDuration(library.forget_after),
             journal_bytes_max: ByteSize(library.files.journal_bytes_max),
             total_bytes_max: ByteSize(library.files.total_bytes_max),
+            durability: Durability::Process,
+            batch_interval: HumanDuration(Duration::from_millis(10)),
             received_bytes_max: ByteSize(library.received_bytes_max as u64),
             unacknowledged_bytes_max: ByteSize(0),
         }
@@ -156,6 +171,11 @@ impl TcpshmOptions {
             it.forget_after = self.forget_after.0;
             it.files.journal_bytes_max = self.journal_bytes_max.0;
             it.files.total_bytes_max = self.total_bytes_max.0;
+            it.files.durability = match self.durability {
+                Durability::Process => tcpshm::Durability::Process,
+                Durability::Batch => tcpshm::Durability::Batch(self.batch_interval.0),
+                Durability::Fsync => tcpshm::Durability::Fsync,
+            };
             it.received_bytes_max = usize::try_from(self.received_bytes_max.0).unwrap_or(usize::MAX);
             if self.unacknowledged_bytes_max.0 > 0 {
                 it.unacknowledged_bytes_max = self.unacknowledged_bytes_max.0;
@@ -205,6 +225,9 @@ fn check(listener: &ListenerOptions) -> Vec<Fault> {
             fault(key(name), "must be more than 0".to_owned());
         }
     }
+    if !INTERVALS.contains(&options.batch_interval.0) {
+        fault(key("batch_interval"), "must be from 1ms to 1s".to_owned());
+    }
     faults.extend(super::without_pushes(listener));
     faults
 }
@@ -220,6 +243,9 @@ fn listen(
     let protocol = tcpshm::Protocol::open(&options.name, &options.library(data_dir)?)?;
     Ok(echo::tcpshm(listener, protocol))
 }
+
+/// Below, it would be "fsync"; above, logins would time out.
+const INTERVALS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(1);
 
 const NAME: &str = "tcpshm";
 

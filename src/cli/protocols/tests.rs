@@ -19,6 +19,7 @@ use shardcast::{
         packet::{RequestPacket, ResponsePacket, ReturnCode, Version},
         rpc::{ArgumentWriter, PUSH_OBJECT},
     },
+    tcpshm::{Client, ClientOptions},
 };
 use shardcast_load::{
     echo,
@@ -35,6 +36,7 @@ use crate::{
         Config, DefaultListener, Inputs, Loaded, Options, Report, Service, SourceFile, load, manual,
         print_defaults, print_effective,
     },
+    control::Control,
     serve::{Engine, engine},
 };
 
@@ -432,6 +434,38 @@ fn a_folder_that_cannot_be_used_costs_a_default_listener_and_ends_the_start_for_
     let listener = "[[listener]]\nname = 'a'\nlisten = '127.0.0.1:0'\nprotocol = 'tcpshm'\n";
     let error = start(&self::config(&format!("{data_dir}{listener}"))).err().expect("no folder");
     assert!(format!("{error:#}").contains("cannot use the folder"), "{error:#}");
+}
+
+#[test]
+fn the_durability_of_a_tcpshm_listener_is_a_setting() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let listener =
+        "[[listener]]\nname = 'a'\nlisten = '127.0.0.1:0'\nprotocol = 'tcpshm'\n[listener.tcpshm]\n";
+    for (number, option) in
+        ["", "durability = 'fsync'", "durability = 'batch'\nbatch_interval = '2ms'"].iter().enumerate()
+    {
+        let folder = folder.path().join(number.to_string());
+        let data_dir = format!("server.data_dir = '{}'\n", folder.display());
+        let server = start(&config(&format!("{data_dir}{listener}{option}"))).expect("it starts");
+        let options = ClientOptions::new(folder.join("client"));
+        let mut client = Client::connect("client", server.listeners()[0].addr, options).expect("it logs on");
+        client.send(1, b"hello").expect("there is room");
+        assert_eq!(&*client.recv().expect("an echo").body, b"hello");
+        let pages = server.source(Control { orders: flume::bounded(1).0, reloads: Arc::default() });
+        let syncs: u64 = pages.shards().iter().map(|shard| shard.syncs).sum();
+        assert_eq!(syncs > 0, number > 0, "{option}: {syncs} syncs");
+        let peers = "1, 1 connected; 1 journals have 65536 of 1073741824 bytes";
+        assert_eq!(pages.checks().last(), Some(&("peers of a".to_owned(), Ok(peers.to_owned()))));
+        server.stop();
+    }
+    for (option, words) in [
+        ("batch_interval = '0s'", "must be from 1ms to 1s"),
+        ("batch_interval = '2s'", "must be from 1ms to 1s"),
+        ("durability = 'disk'", "batch"),
+    ] {
+        let report = loaded(&format!("{listener}{option}"), &[]).expect_err(option).render(false);
+        assert!(report.contains(words) && report.contains("not valid: 1 "), "{option}: {report}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use shardcast::{
 
 use super::{Engine, ReadyListener};
 use crate::{
-    admin::Source,
+    admin::{self, Source},
     config::{Config, ListenerOptions},
     control::{Control, Order, Outcome, Reloads},
     protocols::Registry,
@@ -190,7 +190,7 @@ impl Source for Pages {
             let state = if turn < STUCK { Ok("ok".to_owned()) } else { Err(format!("stuck for {turn:.1?}")) };
             (format!("shard {shard}"), state)
         });
-        of_shard.collect()
+        of_shard.chain(admin::peer_checks(&self.server.stats())).collect()
     }
 
     fn kick(&self, id: ConnId, now: bool) -> Result<(), KickError> {

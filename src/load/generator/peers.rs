@@ -115,7 +115,20 @@ impl Clients {
     /// Keeps a message, which leaves with the next turn; false if it must wait.
     #[inline]
     fn keep(&mut self, slot: u32, message_type: u16, body: &[u8]) -> bool {
-        match self.clients[slot as usize].push_more(message_type, body) {
+        let kept = self.clients[slot as usize].push_more(message_type, body);
+        self.is_kept(kept)
+    }
+
+    /// As [`keep`](Self::keep), and sends what was kept.
+    #[inline]
+    fn push(&mut self, slot: u32, message_type: u16, body: &[u8]) -> bool {
+        let kept = self.clients[slot as usize].send(message_type, body);
+        self.is_kept(kept)
+    }
+
+    #[inline]
+    fn is_kept(&mut self, kept: std::result::Result<u64, ClientError>) -> bool {
+        match kept {
             Ok(_) => return true,
             Err(ClientError::Send(error)) if error.is_temporary() => {}
             // The connection has ended, or nothing can be kept: the turn fails.
@@ -221,7 +234,7 @@ impl Connections for Clients {
 
     /// With several clients it only lets other threads run.
     fn sleep(&mut self, until: u64) -> io::Result<()> {
-        match &self.clients[..] {
+        match &mut self.clients[..] {
             [client] => client.wait(Duration::from_nanos(pause::nanos_to(until))),
             _ => thread::yield_now(),
         }
@@ -279,7 +292,7 @@ impl Framing for Bodies {
 /// Messages that the server consumes, as many as it can.
 struct OneWay {
     body: Vec<u8>,
-    /// Messages that leave together.
+    /// Messages of which only the last is to leave at once.
     batch: u32,
     recorder: Recorder,
     counts: Counts,
@@ -301,14 +314,14 @@ impl OneWay {
     fn send(&self, clients: &mut Clients, slot: u32) -> u64 {
         let mut sent = 0;
         while sent < u64::from(MESSAGES_BETWEEN_TURNS) {
-            let kept = (0..self.batch).take_while(|_| clients.keep(slot, echo::SINK, &self.body)).count();
-            if kept > 0 {
+            let first = 1..self.batch;
+            let kept = first.take_while(|_| clients.keep(slot, echo::SINK, &self.body)).count() as u64;
+            sent += kept;
+            if kept + 1 < self.batch.into() || !clients.push(slot, echo::SINK, &self.body) {
                 clients.flush(slot);
-                sent += kept as u64;
-            }
-            if kept < self.batch as usize {
                 break;
             }
+            sent += 1;
         }
         sent
     }

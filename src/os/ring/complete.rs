@@ -31,6 +31,7 @@ impl Ring {
                 self.awaiting_wake = false;
                 None
             }
+            Kind::Sync => self.complete_sync(index, entry),
             Kind::Cancel => None,
         }
     }
@@ -197,6 +198,12 @@ impl Ring {
         let number = std::mem::replace(&mut self.slots[slot as usize].in_flight, Flights::NONE);
         let payload = self.flights.remove(number).into_payload();
         Completion::Sent { slot, payload, result }
+    }
+
+    fn complete_sync(&mut self, number: u32, entry: &cqueue::Entry) -> Option<Completion> {
+        let result = result(entry).map(drop);
+        self.syncs.remove(number);
+        Some(Completion::Synced { number, result })
     }
 }
 

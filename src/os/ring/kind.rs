@@ -8,6 +8,7 @@ pub(super) enum Kind {
     Connect,
     Alarm,
     Wake,
+    Sync,
     Cancel,
 }
 
@@ -23,6 +24,7 @@ pub(super) const fn decode(user_data: u64) -> (Kind, u32) {
         3 => Kind::Connect,
         4 => Kind::Alarm,
         5 => Kind::Wake,
+        6 => Kind::Sync,
         _ => Kind::Cancel,
     };
     (kind, user_data as u32)

@@ -1,4 +1,4 @@
-//! One io_uring per shard: accepts, connects, receives and sends TCP.
+//! One io_uring per shard: accepts, connects, receives and sends TCP, and syncs files.
 //!
 //! Multishot accept and receive, receive buffers provided by the shard and shared by its connections (`turns.rs`),
 //! registered files, and at most one send in flight per connection. Operations only queue; one
@@ -14,6 +14,7 @@ mod features;
 mod flights;
 mod kind;
 mod payload;
+mod syncs;
 mod turns;
 
 use std::{
@@ -38,6 +39,7 @@ use direct::Direct;
 use flights::Flights;
 use kind::{Kind, encode};
 use payload::InFlight;
+use syncs::Syncs;
 use turns::Turns;
 
 /// Sizes of a ring. Plain data.
@@ -126,6 +128,23 @@ pub enum Completion {
     },
     /// The time from [`Ring::alarm`] has come.
     Alarm,
+    /// A sync has ended.
+    Synced {
+        /// From [`Ring::sync`].
+        number: u32,
+        /// Whether everything that was written before it began is on the disk.
+        result: io::Result<()>,
+    },
+}
+
+/// What a sync writes to the disk.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SyncOf {
+    /// The data of a file, and what is needed to read it (`fdatasync`). That includes what was written to a mapping of the
+    /// file: such pages are as dirty as others, and `msync` does the same (mm/msync.c: `vfs_fsync_range`).
+    Data,
+    /// Everything of a file, or the names in a folder (`fsync`).
+    All,
 }
 
 /// Why receiving ended.
@@ -166,6 +185,8 @@ pub struct Ring {
     /// The payloads in flight.
     flights: Flights,
     direct: Direct,
+    /// The files that are synced.
+    syncs: Syncs,
     alarm: Box<types::Timespec>,
     /// A read of the eventfd is with the kernel, into `wake_count`.
     awaiting_wake: bool,
@@ -237,6 +258,7 @@ impl Ring {
             leaves_bytes: false,
             flights: Flights::default(),
             direct: Direct::default(),
+            syncs: Syncs::default(),
             alarm: Box::default(),
             awaiting_wake: false,
             wake_count: Box::default(),
@@ -437,6 +459,22 @@ impl Ring {
         let _ = self.enter();
     }
 
+    /// Writes what was written to a file to its disk; [`Completion::Synced`] has the number that is returned. What is written
+    /// after this call may be written too.
+    ///
+    /// A worker thread of the kernel waits for the disk, never the shard: `io_fsync_prep` in io_uring/sync.c sets
+    /// `REQ_F_FORCE_ASYNC`. Each kernel that has buffer rings has this operation.
+    pub fn sync(&mut self, file: OwnedFd, what: SyncOf) -> u32 {
+        let fd = types::Fd(file.as_raw_fd());
+        let number = self.syncs.insert(file);
+        let flags = match what {
+            SyncOf::Data => types::FsyncFlags::DATASYNC,
+            SyncOf::All => types::FsyncFlags::empty(),
+        };
+        self.push(opcode::Fsync::new(fd).flags(flags).build(), Kind::Sync, number);
+        number
+    }
+
     /// Returns a receive buffer to the kernel.
     pub fn recycle(&mut self, data: Filled) {
         let Self { buffers: [small, large], direct, .. } = self;
@@ -604,6 +642,7 @@ impl Ring {
         let entry = entry.user_data(encode(kind, index));
         // SAFETY: the entry points to memory owned by `self.slots`, `self.listeners`, `self.buffers`,
         // `self.wake_count` or `self.alarm`, all of which stay until the completion has been seen (`Drop` waits or leaks).
+        // A sync points to no memory.
         while unsafe { self.io.submission().push(&entry) }.is_err() {
             // The queue is full: submit it early. If this fails, the next turn's enter reports the error
             // again.

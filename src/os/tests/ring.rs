@@ -8,7 +8,10 @@ use std::{
     thread,
 };
 
-use shardcast_os::ring::{Completion, Feature, Features, ReceiveEnd, Ring, RingConfig};
+use shardcast_os::{
+    map::MappedFile,
+    ring::{Completion, Feature, Features, ReceiveEnd, Ring, RingConfig, SyncOf},
+};
 
 /// What a connection sends without a pause does not delay what others send, and all of it arrives, in order.
 #[test]
@@ -157,6 +160,46 @@ fn a_slot_forgets_its_last_connection() {
         sender.join().unwrap().unwrap();
         ring.detach(BUSY).unwrap();
     }
+}
+
+/// Syncs run beside each other and beside connections, and each tells how it ended.
+#[test]
+fn files_are_synced_while_a_connection_receives() {
+    let mut ring = ring(Features::NONE);
+    let mut peer = connect(&mut ring, OTHER);
+    let path = std::env::temp_dir().join(format!("synced-{}", std::process::id()));
+    let mut file = MappedFile::create(&path, 4096).unwrap();
+    file.write(0, b"written to memory");
+    let (pipe, _writer) = std::io::pipe().unwrap();
+    // Nothing of a pipe can be written to a disk.
+    let begun = [
+        (ring.sync(file.as_fd().try_clone_to_owned().unwrap(), SyncOf::Data), true),
+        (ring.sync(std::fs::File::open(std::env::temp_dir()).unwrap().into(), SyncOf::All), true),
+        (ring.sync(pipe.into(), SyncOf::Data), false),
+    ];
+    peer.write_all(b"x").unwrap();
+    let (mut ended, mut received) = (Vec::new(), 0);
+    while ended.len() < begun.len() || received == 0 {
+        ring.wait().unwrap();
+        while let Some(completion) = ring.next_completion() {
+            match completion {
+                Completion::Synced { number, result } => ended.push((number, result.is_ok())),
+                Completion::Received { data, .. } => {
+                    received += data.bytes().len();
+                    ring.recycle(data);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    ended.sort_unstable();
+    assert_eq!((&ended[..], received), (&begun[..], 1));
+    // Numbers are used again.
+    let number = ring.sync(file.as_fd().try_clone_to_owned().unwrap(), SyncOf::Data);
+    assert!(begun.iter().any(|(begun, _)| *begun == number));
+    // A ring that ends does not wait for it.
+    drop(ring);
+    std::fs::remove_file(path).unwrap();
 }
 
 fn ring(disable: Features) -> Ring {

@@ -27,8 +27,8 @@ pub enum Error {
     /// The login of the peer, or of this end, was refused.
     #[error("the login was refused")]
     LoginRefused,
-    /// The journal of the peer was damaged while it was in use.
-    #[error("the journal of the peer is damaged")]
+    /// The journal of the peer was damaged while it was in use, or cannot be synced.
+    #[error("the journal of the peer cannot be used")]
     Journal,
     /// The peer missed a deadline of the protocol; names what is missing.
     #[error("no {0} in time")]

@@ -1,7 +1,11 @@
 use core::net::SocketAddr;
 use std::{cell::RefCell, fmt, rc::Rc, time::Duration};
 
-use super::{Files, Login, Peer, PeerTable, exchange::Exchange, table::Entry};
+use super::{
+    Files, Login, Peer, PeerTable,
+    exchange::Exchange,
+    table::{self, Entry},
+};
 use crate::{Command, ConnId, EndOfStream, Error, Event, Opening, Progress, Session, Time};
 
 /// The session of a server: it waits for the login of a client, and then exchanges messages with it.
@@ -10,6 +14,8 @@ pub struct Accepting<F: Files> {
     id: ConnId,
     from: SocketAddr,
     now: Time,
+    /// The user data of the response, while the login waits for a sync of the journal.
+    admitted: Option<Vec<u8>>,
     /// The response to the login.
     output: Vec<u8>,
     logged_in: Option<LoggedIn<F>>,
@@ -26,15 +32,20 @@ impl<F: Files> Accepting<F> {
     /// A session of this table.
     pub fn new(table: Rc<PeerTable<F>>, opening: &Opening<'_>) -> Self {
         let Opening { id, peer, now, .. } = *opening;
-        Self { table, id, from: peer, now, output: Vec::new(), logged_in: None }
+        Self { table, id, from: peer, now, admitted: None, output: Vec::new(), logged_in: None }
     }
 
     #[cold]
     fn log_in(&mut self, input: &[u8], now: Time) -> Result<Progress<'static>, Error> {
         let (geometry, times) = (self.table.config().geometry, self.table.config().times);
         let Some(login) = Login::decode(input, &geometry)? else { return Ok(Progress::NEED_MORE) };
-        let entry = self.table.log_in(self.id, self.from, &login, &mut self.output, now);
-        let entry = entry.ok_or(Error::LoginRefused)?;
+        let Self { table, admitted, output, .. } = self;
+        let entry = match table.log_in(self.id, self.from, &login, admitted, output, now) {
+            table::LoggedIn::Yes(entry) => entry,
+            table::LoggedIn::No => return Err(Error::LoginRefused),
+            // The login stays in front of the input, and is tried again after a pause.
+            table::LoggedIn::NotYet => return Ok(Progress::NEED_MORE),
+        };
         let exchange = Exchange::new(Rc::clone(entry.peer()), geometry.byte_order(), times, now);
         self.logged_in = Some(LoggedIn { entry, exchange });
         // The response comes before the messages.
@@ -57,15 +68,22 @@ impl<F: Files> Session for Accepting<F> {
         if self.is_superseded() {
             return Err(Error::LoginRefused);
         }
-        match &mut self.logged_in {
-            Some(it) => it.exchange.handle_input(input, now),
-            None => self.log_in(input, now),
+        let Some(it) = &mut self.logged_in else { return self.log_in(input, now) };
+        let handled = it.exchange.handle_input(input, now);
+        if matches!(handled, Err(Error::Journal)) {
+            self.table.report_fault(&it.entry);
         }
+        handled
     }
 
     fn handle_timeout(&mut self, now: Time) -> Result<(), Error> {
         self.now = now;
-        self.logged_in.as_mut().map_or(Ok(()), |it| it.exchange.handle_timeout(now))
+        let Some(it) = &mut self.logged_in else { return Ok(()) };
+        let handled = it.exchange.handle_timeout(now);
+        if handled == Err(Error::Journal) {
+            self.table.report_fault(&it.entry);
+        }
+        handled
     }
 
     fn handle_command<'c>(
@@ -90,11 +108,18 @@ impl<F: Files> Session for Accepting<F> {
             && let Some(it) = &mut self.logged_in
         {
             it.exchange.poll_transmit(out);
+            if it.entry.peer().borrow().needs_sync() {
+                self.table.files().sync(&it.entry);
+            }
         }
     }
 
     fn poll_timeout(&self) -> Option<Time> {
-        self.exchange()?.poll_timeout()
+        match (self.exchange(), &self.admitted) {
+            (Some(exchange), _) => exchange.poll_timeout(),
+            (None, Some(_)) => Some(self.now + LOGIN_PAUSE),
+            (None, None) => None,
+        }
     }
 
     fn handle_end_of_stream(&mut self, _: Time) -> EndOfStream {
@@ -135,3 +160,6 @@ impl<F: Files> fmt::Debug for Accepting<F> {
         f.debug_struct("Accepting").field("id", &self.id).finish_non_exhaustive()
     }
 }
+
+/// How often a login that waits for its journal is tried again.
+const LOGIN_PAUSE: Duration = Duration::from_millis(1);

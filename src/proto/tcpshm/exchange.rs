@@ -126,9 +126,9 @@ impl<S: Store, C: Shared<Peer<S>>> Exchange<S, C> {
 
     pub(super) fn handle_timeout(&mut self, now: Time) -> Result<(), Error> {
         self.now = now;
-        let (is_full, damage, consumed) =
-            self.peer.with(|peer| (peer.is_full(), peer.damage(), peer.consumed_bytes()));
-        if damage.is_some() {
+        let (is_full, is_broken, consumed) =
+            self.peer.with(|peer| (peer.is_full(), peer.is_broken(), peer.consumed_bytes()));
+        if is_broken {
             return Err(Error::Journal);
         }
         if is_full {

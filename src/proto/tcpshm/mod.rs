@@ -148,7 +148,7 @@ pub use login::{Login, LoginResponse, Sequences, Status};
 pub use mismatch::{Gap, Mismatch};
 pub use name::{Name, NameError};
 pub use original::{OriginalError, OriginalQueue};
-pub use peer::{NotInFront, Peer, PeerConfig, PeerCounts, Unconsumed};
+pub use peer::{NotInFront, Peer, PeerConfig, PeerCounts, PeerSync, Unconsumed};
 pub use table::{
     Callbacks, Entry, FileError, Files, MismatchPolicy, PeerTable, Reject, SecondLogin, Start, TableConfig,
 };

@@ -13,9 +13,9 @@
 use std::{collections::VecDeque, fmt, task::Waker, time::Duration};
 
 use super::{
-    ByteOrder, Header, Mismatch, Name, Sequences,
+    ByteOrder, FileError, Header, Mismatch, Name, Sequences,
     header::HEADER_LEN,
-    journal::{AcknowledgeError, AppendError, Journal, JournalError, Store, sequence_near},
+    journal::{AcknowledgeError, AppendError, Journal, JournalError, Store, SyncToken, sequence_near},
 };
 use crate::{
     Error, Time,
@@ -89,6 +89,10 @@ pub struct Peer<S: Store> {
     counts: PeerCounts,
     /// The journal was damaged while it was in use.
     damage: Option<JournalError>,
+    /// Why the last sync has failed, until one succeeds.
+    failure: Option<FileError>,
+    /// How many journals there were: tells syncs of earlier ones.
+    journals: u64,
 }
 
 /// What has happened to a peer.
@@ -96,6 +100,37 @@ pub struct Peer<S: Store> {
 pub struct PeerCounts {
     /// Messages that went to the application again, because it did not consume them.
     pub redelivered: u64,
+    /// Syncs of its journal that have completed.
+    pub syncs: u64,
+    /// Syncs of its journal that have failed.
+    pub failed_syncs: u64,
+}
+
+/// A sync of the journal of a peer, in progress. If it is dropped, no other one begins.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::tcpshm::{Name, Peer, PeerConfig, PeerSync};
+/// # use shardcast_proto::tcpshm::journal::{Beginning, Durability, Identity, Journal, JournalConfig};
+///
+/// # let identity = Identity { local: b"server", remote: b"client", boot: 1 };
+/// # let config = JournalConfig::default().with(|it| it.durability = Durability::Synced);
+/// # let opening = Journal::create(vec![0; 65536], identity, Beginning::default(), config).expect("valid");
+/// # let (journal, _) = opening.finish();
+/// let mut peer = Peer::new(Name::new("server")?, Name::new("client")?, journal, PeerConfig::default());
+/// assert!(peer.may_connect() && !peer.needs_sync());
+/// peer.send(1, b"hello")?;
+/// let sync: PeerSync = peer.begin_sync().expect("the message is not synced");
+/// // Here the program calls `fdatasync`.
+/// assert!(peer.end_sync(sync, Ok(())));
+/// assert_eq!((peer.needs_sync(), peer.counts().syncs), (false, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "a sync must be ended, or no other begins"]
+pub struct PeerSync {
+    journal: u64,
+    token: SyncToken,
 }
 
 /// A received message that was not consumed.
@@ -150,6 +185,8 @@ impl<S: Store> Peer<S> {
             consumed_bytes: 0,
             counts: PeerCounts::default(),
             damage: None,
+            failure: None,
+            journals: 0,
         }
     }
 
@@ -176,6 +213,8 @@ impl<S: Store> Peer<S> {
     /// Replaces the journal, because both ends begin anew.
     pub fn replace_journal(&mut self, journal: Journal<S>) {
         self.journal = journal;
+        self.journals += 1;
+        self.failure = None;
         self.handle_closed();
     }
 
@@ -187,6 +226,60 @@ impl<S: Store> Peer<S> {
     /// What is wrong with the journal, if it was damaged while it was in use. Nothing is sent then.
     pub const fn damage(&self) -> Option<JournalError> {
         self.damage
+    }
+
+    // Syncs of the journal: what is not synced is neither sent nor acknowledged, if it must survive a power loss.
+
+    /// Whether the journal [needs a sync](Journal::needs_sync).
+    #[inline]
+    pub fn needs_sync(&self) -> bool {
+        self.journal.needs_sync()
+    }
+
+    /// Whether a connection may begin: the [sequence numbers](Self::sequences) of this end will not be smaller after a power
+    /// loss, and it needs no message again that it has consumed.
+    pub fn may_connect(&self) -> bool {
+        self.journal.is_ready() && self.journal.durable_received() == self.journal.received()
+    }
+
+    /// Begins a sync of the journal; the caller performs it. `None` if one is in progress, or none is needed.
+    pub fn begin_sync(&mut self) -> Option<PeerSync> {
+        let token = if self.needs_sync() { self.journal.begin_sync()? } else { return None };
+        Some(PeerSync { journal: self.journals, token })
+    }
+
+    /// The sync has completed, or failed. After a failure the connection ends, and none begins until a sync succeeds.
+    /// False: it was one of an earlier journal.
+    pub fn end_sync(&mut self, sync: PeerSync, result: Result<(), FileError>) -> bool {
+        if sync.journal != self.journals {
+            return false;
+        }
+        match result {
+            Ok(()) => {
+                self.journal.end_sync(sync.token);
+                self.counts.syncs += 1;
+                self.failure = None;
+                // There may be room again.
+                wake(&mut self.writer);
+            }
+            Err(error) => {
+                self.journal.fail_sync(sync.token);
+                self.counts.failed_syncs += 1;
+                self.failure = Some(error);
+            }
+        }
+        true
+    }
+
+    /// Why the journal cannot be used: it was damaged while it was in use, or the last sync has failed.
+    pub fn fault(&self) -> Option<FileError> {
+        let of_damage = |error: JournalError| FileError { code: error.code(), text: error.to_string() };
+        self.damage.map(of_damage).or_else(|| self.failure.clone())
+    }
+
+    /// Whether there is a [fault](Self::fault), so that the connection ends.
+    pub(super) const fn is_broken(&self) -> bool {
+        self.damage.is_some() || self.failure.is_some()
     }
 
     /// The sequence numbers of this end.
@@ -377,9 +470,10 @@ impl<S: Store> Peer<S> {
         self.backlog_bytes
     }
 
-    /// When the application gets a message again.
-    pub(super) const fn retry_at(&self) -> Option<Time> {
+    /// When the application gets a message again, or, at once, the connection ends.
+    pub(super) fn retry_at(&self) -> Option<Time> {
         match self.front {
+            _ if self.is_broken() => Some(Time::default()),
             Front::Again(at) => Some(at),
             _ => None,
         }

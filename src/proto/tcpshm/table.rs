@@ -37,6 +37,32 @@ pub trait Files {
     /// # Errors
     /// As for [`open`](Self::open); then the old one is still there.
     fn replace(&self, remote: &Name, start: Start) -> Result<Journal<Self::Store>, FileError>;
+
+    /// As [`open`](Self::open), without waiting for a disk: `None` if the journal is not there yet, so that the caller asks again.
+    /// The journal may have to be [synced](Self::sync) before it is [ready](Journal::is_ready).
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    fn begin_to_open(&self, remote: &Name) -> Result<Option<Journal<Self::Store>>, FileError> {
+        self.open(remote).map(Some)
+    }
+
+    /// As [`replace`](Self::replace), without waiting for a disk, as with [`begin_to_open`](Self::begin_to_open).
+    ///
+    /// # Errors
+    /// As for [`replace`](Self::replace).
+    fn begin_to_replace(
+        &self,
+        remote: &Name,
+        start: Start,
+    ) -> Result<Option<Journal<Self::Store>>, FileError> {
+        self.replace(remote, start).map(Some)
+    }
+
+    /// The journal of this peer needs a sync: begins one soon, unless one is in progress.
+    fn sync(&self, entry: &Rc<Entry<Self::Store>>) {
+        let _ = entry;
+    }
 }
 
 /// The counters with which a journal begins.
@@ -188,11 +214,18 @@ impl<S: Store> Entry<S> {
     }
 }
 
-/// The entry of a client that may log in, and the user data of the response.
-type Admitted<S> = (Rc<Entry<S>>, Vec<u8>);
+/// What became of a login.
+pub(super) enum LoggedIn<S: Store> {
+    /// The response is written.
+    Yes(Rc<Entry<S>>),
+    /// The response, which says why, is written.
+    No,
+    /// The journal has to be synced first: try again soon.
+    NotYet,
+}
 
 /// A login that was refused.
-pub(super) struct Refused {
+struct Refused {
     status: Status,
     sequences: Sequences,
     reject: Reject,
@@ -254,44 +287,59 @@ impl<F: Files> PeerTable<F> {
         self.peers.borrow().values().cloned().collect()
     }
 
+    /// How many peers there are.
+    pub fn len(&self) -> usize {
+        self.peers.borrow().len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     fn callbacks(&self) -> Option<Rc<dyn Callbacks<F::Store>>> {
         self.callbacks.borrow().as_ref().and_then(Weak::upgrade)
     }
 
-    /// A client logs in: appends the response, and returns its entry if it may.
+    /// A client logs in: appends the response, unless it must wait. `admitted` has the user data of the response once the
+    /// application has admitted it.
     pub(super) fn log_in(
         &self,
         id: ConnId,
         from: SocketAddr,
         login: &Login<'_>,
+        admitted: &mut Option<Vec<u8>>,
         out: &mut Vec<u8>,
         now: Time,
-    ) -> Option<Rc<Entry<F::Store>>> {
-        let admitted = self.admit(id, from, login, now);
+    ) -> LoggedIn<F::Store> {
         let server = self.server.as_str().as_bytes();
-        let (response, entry) = match &admitted {
-            Ok((entry, user_data)) => {
-                let sequences = entry.peer.borrow().sequences();
-                let response =
-                    LoginResponse { sequences, user_data, status: Status::Accepted, server, error: b"" };
-                (response, Some(Rc::clone(entry)))
+        match self.admit(id, from, login, admitted, now) {
+            Ok(None) => LoggedIn::NotYet,
+            Ok(Some(entry)) => {
+                let (status, sequences) = (Status::Accepted, entry.peer.borrow().sequences());
+                let user_data = admitted.as_deref().unwrap_or_default();
+                let response = LoginResponse { sequences, user_data, status, server, error: b"" };
+                response.encode(&self.config.geometry, out);
+                LoggedIn::Yes(entry)
             }
             Err(Refused { status, sequences, reject: Reject { user_data, text } }) => {
-                let (sequences, error) = (*sequences, text.as_bytes());
-                (LoginResponse { sequences, user_data, status: *status, server, error }, None)
+                let (user_data, error) = (&*user_data, text.as_bytes());
+                let response = LoginResponse { sequences, user_data, status, server, error };
+                response.encode(&self.config.geometry, out);
+                LoggedIn::No
             }
-        };
-        response.encode(&self.config.geometry, out);
-        entry
+        }
     }
 
+    /// The entry of a client that may log in; `None`: not yet.
     fn admit(
         &self,
         id: ConnId,
         from: SocketAddr,
         login: &Login<'_>,
+        admitted: &mut Option<Vec<u8>>,
         now: Time,
-    ) -> Result<Admitted<F::Store>, Refused> {
+    ) -> Result<Option<Rc<Entry<F::Store>>>, Refused> {
         if login.uses_shared_memory {
             return Err(Refused::new("no shared memory"));
         }
@@ -299,29 +347,53 @@ impl<F: Files> PeerTable<F> {
         let client = client.ok_or_else(|| Refused::new("Invalid client name"))?;
         let callbacks = self.callbacks();
         self.forget_absent(callbacks.as_deref(), now);
-        let user_data = match &callbacks {
-            Some(callbacks) => callbacks.new_connection(from, &client, login).map_err(|reject| {
-                let text = if reject.text.is_empty() { "Login Reject".to_owned() } else { reject.text };
-                let reject = Reject { text, ..reject };
-                Refused { status: Status::Refused, sequences: Sequences::default(), reject }
-            })?,
-            None => Vec::new(),
-        };
-        let entry = self.vacant(&client, callbacks.as_deref())?;
-        let remote = self.begin_anew(&entry, login, callbacks.as_deref())?;
-        self.match_numbers(&entry, remote, &user_data, callbacks.as_deref())?;
+        if admitted.is_none() {
+            *admitted = Some(self.ask(from, &client, login, callbacks.as_deref())?);
+        }
+        let user_data = admitted.as_deref().unwrap_or_default();
+        let Some(entry) = self.vacant(&client, callbacks.as_deref())? else { return Ok(None) };
+        let Some(remote) = self.begin_anew(&entry, login, callbacks.as_deref())? else { return Ok(None) };
+        if !self.match_numbers(&entry, remote, user_data, callbacks.as_deref())? || !self.may_connect(&entry)
+        {
+            return Ok(None);
+        }
         entry.connection.set(Some(id));
         entry.since.set(now);
         self.connected.borrow_mut().insert(id, client);
-        Ok((entry, user_data))
+        Ok(Some(entry))
     }
 
-    /// The entry of a client, which is not connected.
+    /// Asks the application for the user data of the response.
+    fn ask(
+        &self,
+        from: SocketAddr,
+        client: &Name,
+        login: &Login<'_>,
+        callbacks: Option<&dyn Callbacks<F::Store>>,
+    ) -> Result<Vec<u8>, Refused> {
+        let Some(callbacks) = callbacks else { return Ok(Vec::new()) };
+        callbacks.new_connection(from, client, login).map_err(|reject| {
+            let text = if reject.text.is_empty() { "Login Reject".to_owned() } else { reject.text };
+            let reject = Reject { text, ..reject };
+            Refused { status: Status::Refused, sequences: Sequences::default(), reject }
+        })
+    }
+
+    /// Whether the response may contain the numbers of this end: otherwise they are synced.
+    fn may_connect(&self, entry: &Rc<Entry<F::Store>>) -> bool {
+        let may_connect = entry.peer.borrow().may_connect();
+        if !may_connect {
+            self.files.sync(entry);
+        }
+        may_connect
+    }
+
+    /// The entry of a client, which is not connected, and [may be](Peer::may_connect); `None`: not yet.
     fn vacant(
         &self,
         client: &Name,
         callbacks: Option<&dyn Callbacks<F::Store>>,
-    ) -> Result<Rc<Entry<F::Store>>, Refused> {
+    ) -> Result<Option<Rc<Entry<F::Store>>>, Refused> {
         if let Some(entry) = self.get(client) {
             match (entry.connection.get(), self.config.second_login) {
                 (None, _) => {}
@@ -332,12 +404,18 @@ impl<F: Files> PeerTable<F> {
                     callbacks.into_iter().for_each(|callbacks| callbacks.cut(older));
                 }
             }
-            return Ok(entry);
+            let fault = entry.peer.borrow().fault();
+            if let Some(error) = fault {
+                return Err(Self::file_error(client, &error, callbacks));
+            }
+            return Ok(self.may_connect(&entry).then_some(entry));
         }
         if self.peers.borrow().len() >= self.config.peers_max {
             return Err(Refused::new("Max client cnt exceeded"));
         }
-        let journal = self.files.open(client).map_err(|error| Self::file_error(client, &error, callbacks))?;
+        let opened = self.files.begin_to_open(client);
+        let opened = opened.map_err(|error| Self::file_error(client, &error, callbacks))?;
+        let Some(journal) = opened else { return Ok(None) };
         let peer = Peer::new(self.server.clone(), client.clone(), journal, self.config.peer.clone());
         let entry = Rc::new(Entry {
             peer: Rc::new(RefCell::new(peer)),
@@ -345,7 +423,7 @@ impl<F: Files> PeerTable<F> {
             since: Cell::default(),
         });
         self.peers.borrow_mut().insert(client.clone(), Rc::clone(&entry));
-        Ok(entry)
+        Ok(self.may_connect(&entry).then_some(entry))
     }
 
     fn file_error(client: &Name, error: &FileError, callbacks: Option<&dyn Callbacks<F::Store>>) -> Refused {
@@ -353,56 +431,62 @@ impl<F: Files> PeerTable<F> {
         Refused::new("System error")
     }
 
-    /// A client that was not connected to this server last begins anew, and so does this end. Returns its sequence numbers.
+    /// A client that was not connected to this server last begins anew, and so does this end. Returns its sequence numbers;
+    /// `None`: not yet.
     fn begin_anew(
         &self,
         entry: &Entry<F::Store>,
         login: &Login<'_>,
         callbacks: Option<&dyn Callbacks<F::Store>>,
-    ) -> Result<Sequences, Refused> {
+    ) -> Result<Option<Sequences>, Refused> {
         if login.last_server == self.server.as_str().as_bytes() {
-            return Ok(login.sequences);
+            return Ok(Some(login.sequences));
         }
         // What was kept for a client that has consumed nothing, and from which nothing was consumed, is still for it: it may not
         // have got the response to its first login.
         let journal_begins =
             |peer: &Peer<F::Store>| peer.journal().first() == 0 && peer.journal().received() == 0;
         if !journal_begins(&entry.peer.borrow()) {
-            let dropped = self.replace(entry, Start::default(), callbacks)?;
+            let replaced = self.replace(entry, Start::default(), callbacks)?;
+            let Some(dropped) = replaced else { return Ok(None) };
             let client = entry.peer.borrow().remote().clone();
             callbacks.into_iter().for_each(|callbacks| callbacks.reset(&client, dropped));
         }
-        Ok(Sequences::default())
+        Ok(Some(Sequences::default()))
     }
 
-    /// Replaces the journal; returns how many messages it kept.
+    /// Replaces the journal; returns how many messages it kept, or `None`: not yet.
     fn replace(
         &self,
         entry: &Entry<F::Store>,
         start: Start,
         callbacks: Option<&dyn Callbacks<F::Store>>,
-    ) -> Result<u64, Refused> {
+    ) -> Result<Option<u64>, Refused> {
+        let client = entry.peer.borrow().remote().clone();
+        let replaced = self.files.begin_to_replace(&client, start);
+        let replaced = replaced.map_err(|error| Self::file_error(&client, &error, callbacks))?;
+        let Some(journal) = replaced else { return Ok(None) };
         let mut peer = entry.peer.borrow_mut();
-        let kept = peer.journal().next() - peer.journal().first();
-        let replaced = self.files.replace(peer.remote(), start);
-        let journal = replaced.map_err(|error| Self::file_error(peer.remote(), &error, callbacks))?;
+        let kept = peer.journal().messages_held();
         peer.replace_journal(journal);
-        Ok(kept)
+        Ok(Some(kept))
     }
 
+    /// Begins the exchange, if the numbers of both ends match, or were made to; false: not yet.
     fn match_numbers(
         &self,
         entry: &Entry<F::Store>,
         remote: Sequences,
         user_data: &[u8],
         callbacks: Option<&dyn Callbacks<F::Store>>,
-    ) -> Result<(), Refused> {
+    ) -> Result<bool, Refused> {
         let opened = entry.peer.borrow_mut().handle_opened(remote);
-        let Err(mismatch) = opened else { return Ok(()) };
+        let Err(mismatch) = opened else { return Ok(true) };
         let client = entry.peer.borrow().remote().clone();
-        callbacks.into_iter().for_each(|callbacks| callbacks.mismatch(&client, &mismatch));
+        let report = || callbacks.into_iter().for_each(|callbacks| callbacks.mismatch(&client, &mismatch));
         let received = match self.config.mismatch {
             MismatchPolicy::Reject => {
+                report();
                 let reject = Reject { user_data: user_data.to_vec(), text: String::new() };
                 return Err(Refused { status: Status::Mismatch, sequences: mismatch.local, reject });
             }
@@ -410,10 +494,15 @@ impl<F: Files> PeerTable<F> {
             MismatchPolicy::ResetBoth => remote.end,
         };
         let start = Start { next: remote.ack.into(), received: received.into() };
-        self.replace(entry, start, callbacks)?;
+        let replaced = self.replace(entry, start, callbacks);
+        if matches!(replaced, Ok(None)) {
+            return Ok(false);
+        }
+        report();
+        replaced?;
         let opened = entry.peer.borrow_mut().handle_opened(remote);
         debug_assert_eq!(opened, Ok(()), "the numbers are those of the peer");
-        Ok(())
+        Ok(true)
     }
 
     /// Forgets peers that have not returned; looks for them now and then.
@@ -431,6 +520,15 @@ impl<F: Files> PeerTable<F> {
             // It is learned if it comes back.
             let _ = self.files.remove(&client);
             callbacks.into_iter().for_each(|callbacks| callbacks.forgotten(&client, dropped));
+        }
+    }
+
+    /// The connection of a peer ends because of its journal.
+    #[cold]
+    pub(super) fn report_fault(&self, entry: &Entry<F::Store>) {
+        let (client, fault) = (entry.peer.borrow().remote().clone(), entry.peer.borrow().fault());
+        if let (Some(callbacks), Some(error)) = (self.callbacks(), fault) {
+            callbacks.file_error(&client, &error);
         }
     }
 

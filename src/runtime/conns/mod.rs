@@ -47,7 +47,7 @@ pub(crate) use shared::{Admission, ListenerShared, Permits, Shared};
 
 use crate::{
     ConnId, Connection,
-    counters::{ListenerCounters, ShardCounters, calls::CallCounters, latency::JustSent},
+    counters::{ListenerCounters, PeerCounters, ShardCounters, calls::CallCounters, latency::JustSent},
     mesh::{Adopted, ResponseSink},
     reactor::{Reactor, TimerKey},
     service::{Handling, Scratch, Service},
@@ -259,6 +259,14 @@ impl Conns {
         let (listener, _) = self.serves.get();
         if let Some(counters) = self.counters.listeners.get(listener as usize) {
             counters.calls.get_or_init(|| Arc::clone(calls));
+        }
+    }
+
+    /// As [`count_calls`](Self::count_calls), for peers.
+    pub(crate) fn count_peers(&self, peers: &Arc<PeerCounters>) {
+        let (listener, _) = self.serves.get();
+        if let Some(counters) = self.counters.listeners.get(listener as usize) {
+            counters.peers.get_or_init(|| Arc::clone(peers));
         }
     }
 

@@ -5,6 +5,7 @@ pub(crate) mod domains;
 pub(crate) mod label;
 pub(crate) mod latency;
 pub(crate) mod objects;
+mod peers;
 pub(crate) mod push;
 pub(crate) mod queues;
 
@@ -15,6 +16,7 @@ use std::sync::{
 
 use calls::CallCounters;
 use latency::Latency;
+pub(crate) use peers::PeerCounters;
 use push::PushCounters;
 use queues::AllQueueCounters;
 
@@ -62,6 +64,10 @@ pub(crate) struct ShardCounters {
     pub(crate) ring_enters: Counter,
     pub(crate) ring_completions: Counter,
     pub(crate) starvations: Counter,
+    /// Syncs of files that have ended, those that have failed, and how long all took.
+    pub(crate) syncs: Counter,
+    pub(crate) sync_failures: Counter,
+    pub(crate) sync_nanos: Counter,
     pub(crate) mesh_sent: Counter,
     pub(crate) mesh_received: Counter,
     pub(crate) mesh_refused: Counter,
@@ -108,6 +114,8 @@ pub(crate) struct ListenerCounters {
     pub(crate) push_dropped: [Counter; DROP_POLICIES.len()],
     /// Those of its service, if that has objects.
     pub(crate) calls: OnceLock<Arc<CallCounters>>,
+    /// Those of its named peers, if its protocol has those.
+    pub(crate) peers: OnceLock<Arc<PeerCounters>>,
 }
 
 impl ShardCounters {

@@ -11,6 +11,7 @@ pub(crate) mod queues;
 pub mod source;
 mod sources;
 mod stage;
+mod syncs;
 pub(crate) mod tasks;
 pub(crate) mod timer;
 mod waker;
@@ -41,6 +42,7 @@ use crate::{
 use notices::Notices;
 use places::Places;
 use sources::Sources;
+use syncs::Syncs;
 use tasks::Tasks;
 use timer::TimerWheel;
 
@@ -55,6 +57,7 @@ pub(crate) struct Reactor {
     pub(crate) tasks: Tasks,
     places: Places,
     sources: Sources,
+    syncs: Syncs,
     /// Labels of the kinds of task that were started on this shard, and of its sources.
     labels: Labels,
     /// The modules that use this reactor, by type, so that an envelope finds its target.
@@ -89,6 +92,7 @@ impl Reactor {
             tasks: Tasks::default(),
             places: Places::default(),
             sources: Sources::default(),
+            syncs: Syncs::default(),
             labels: Labels::default(),
             parts: RefCell::default(),
             locals: RefCell::default(),
@@ -217,6 +221,7 @@ impl Reactor {
     pub(crate) fn shut_down(&self) {
         self.log_all_left_out();
         self.port.shut_down();
+        self.forget_syncs();
         let (locals, parts) = (self.locals.take(), self.parts.take());
         drop((locals, parts));
     }

@@ -16,13 +16,14 @@ pub(crate) enum Notice {
     Undelivered,
     Panic,
     Memory,
+    Journal,
 }
 
 /// A limit for each kind.
 pub(crate) type Notices = [LogLimit; Notice::ALL.len()];
 
 impl Notice {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::ConnectionRefused,
         Self::CannotAccept,
         Self::SubscriptionRefused,
@@ -30,6 +31,7 @@ impl Notice {
         Self::Undelivered,
         Self::Panic,
         Self::Memory,
+        Self::Journal,
     ];
 
     const fn name(self) -> &'static str {
@@ -41,6 +43,7 @@ impl Notice {
             Self::Undelivered => "closed before the peer had taken everything",
             Self::Memory => "connections cut for memory",
             Self::Panic => "panic",
+            Self::Journal => "journal of a peer",
         }
     }
 }

@@ -49,6 +49,9 @@ fn read_shard(shard: u16, counters: &ShardCounters) -> ShardStats {
         ring_enters: counters.ring_enters.read(),
         ring_completions: counters.ring_completions.read(),
         receive_buffers_exhausted: counters.starvations.read(),
+        syncs: counters.syncs.read(),
+        sync_failures: counters.sync_failures.read(),
+        sync_nanos: counters.sync_nanos.read(),
         mesh_sent: counters.mesh_sent.read(),
         mesh_received: counters.mesh_received.read(),
         mesh_refused: counters.mesh_refused.read(),
@@ -84,6 +87,7 @@ fn read_listener(listener: String, protocol: &'static str, counters: &ListenerCo
         rate_limited: counters.rate_limited.read(),
         push_dropped: coded(&DROP_POLICIES, &counters.push_dropped),
         calls: counters.calls.get().map(|calls| calls.read()),
+        peers: counters.peers.get().map(|peers| peers.read()),
     }
 }
 

@@ -194,6 +194,7 @@ impl Shard {
             Completion::AcceptFailed { listener, error } => self.conns.on_accept_failed(listener, &error),
             Completion::Connected { slot, result } => self.conns.on_connected(slot, result),
             Completion::Alarm => alarms.went_off(),
+            Completion::Synced { number, result } => self.reactor.handle_synced(number, result),
         }
     }
 

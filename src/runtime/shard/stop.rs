@@ -97,6 +97,12 @@ impl Shard {
         self.reactor.tasks.end();
     }
 
+    /// Whether files are still in use, because the kernel writes them to the disk; at the deadline, a disk that hangs is left alone.
+    fn waits_for_syncs(&self) -> bool {
+        let deadline = self.reactor.drain_deadline();
+        self.reactor.has_syncs() && deadline.is_some_and(|deadline| self.reactor.now() < deadline)
+    }
+
     /// Whether the shard is to stop, and nothing is left. Ends tasks and sources once the last connection is gone.
     pub(super) fn is_done(&self) -> bool {
         let is_closing = self.stop.borrow().phase() == Phase::Closing;
@@ -105,6 +111,6 @@ impl Shard {
         }
         self.reactor.tasks.end();
         self.reactor.end_sources();
-        self.reactor.tasks.alive() == 0
+        self.reactor.tasks.alive() == 0 && !self.waits_for_syncs()
     }
 }

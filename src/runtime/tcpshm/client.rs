@@ -26,7 +26,7 @@ use shardcast_proto::{
 
 use super::{
     ClientError, ClientOptions,
-    files::{FileStore, JournalFiles},
+    files::{self, Durability, FileStore, JournalFiles, SyncJob},
 };
 use crate::{
     client::{Fate, Link, News, now},
@@ -72,6 +72,9 @@ pub struct Client {
     flushed_at: Time,
     /// Something waits for more to be sent with it.
     is_gathering: bool,
+    durability: Durability,
+    /// No sync begins before.
+    sync_at: Time,
 }
 
 /// Sends messages of a [`Client`], from any thread.
@@ -158,9 +161,11 @@ impl Client {
         let state = Arc::new(Mutex::new(options.state(name)?));
         let wakeup = Wakeup::new().map_err(ClientError::Connect)?;
         let shared = Shared { state: Arc::clone(&state), has_changed: AtomicBool::new(false), wakeup };
+        let handle = ClientHandle { shared: Arc::new(shared) };
+        handle.sync().map_err(|error| files::of_io(&error))?;
         let seed = RandomState::new().build_hasher().finish();
         Ok(Self {
-            handle: ClientHandle { shared: Arc::new(shared) },
+            handle,
             protocol: ClientProtocol { state },
             server: server.to_string(),
             link: None,
@@ -172,6 +177,8 @@ impl Client {
             gather: options.gather,
             flushed_at: Time::default(),
             is_gathering: false,
+            durability: options.files.durability,
+            sync_at: Time::default(),
         })
     }
 
@@ -231,7 +238,9 @@ impl Client {
         }
         let now = now();
         if self.link.is_none() && !self.begin_to_connect(now, &mut on) {
-            return;
+            // All that is kept leaves when there is a connection.
+            self.handle.shared.has_changed.store(false, Ordering::Relaxed);
+            return self.sync(now);
         }
         let Some(link) = &mut self.link else { return };
         if link.is_connecting() {
@@ -248,7 +257,30 @@ impl Client {
             self.handle.shared.has_changed.store(false, Ordering::Relaxed);
             link.handle_session_change(now);
         }
+        self.sync(now);
         self.advance(now, &mut on);
+    }
+
+    /// Syncs the journal if it is to survive a power loss, and a sync is due; waits for the disk, as only this thread does.
+    #[inline]
+    fn sync(&mut self, now: Time) {
+        if self.durability != Durability::Process && now >= self.sync_at {
+            self.sync_now(now);
+        }
+    }
+
+    #[cold]
+    fn sync_now(&mut self, began: Time) {
+        let pause = match self.handle.sync() {
+            Ok(false) => return,
+            Ok(true) => self.durability.interval(),
+            // The connection ends, and no other one begins until a sync succeeds.
+            Err(_) => RETRY_PAUSE,
+        };
+        self.sync_at = began + pause;
+        if let Some(link) = &mut self.link {
+            link.handle_session_change(now());
+        }
     }
 
     /// Sends what waits, and follows the connection to its end.
@@ -275,7 +307,9 @@ impl Client {
         if now < self.attempt_at {
             return false;
         }
-        let connected = self.server.to_socket_addrs().and_then(|mut addresses| {
+        // What the login says must be on the disk.
+        let synced = self.handle.sync();
+        let connected = synced.and_then(|_| self.server.to_socket_addrs()).and_then(|mut addresses| {
             let address = addresses.next().ok_or_else(|| io::Error::other("the name has no address"))?;
             Link::connect(address, &TcpOptions::default(), &LIMITS, now)
         });
@@ -326,6 +360,8 @@ impl Client {
             }
             None => (None, self.attempt_at),
         };
+        let syncs = self.durability != Durability::Process && self.handle.needs_sync();
+        let until = if syncs { until.min(self.sync_at) } else { until };
         let timeout = timeout.min(until.saturating_since(now));
         if self.handle.shared.has_changed.load(Ordering::Acquire) {
             return;
@@ -362,7 +398,9 @@ impl Client {
     /// It cannot be kept.
     #[inline]
     pub fn push_more(&mut self, message_type: u16, body: &[u8]) -> Result<u64, ClientError> {
-        self.handle.append(message_type, body)
+        let sequence = self.handle.append(message_type, body)?;
+        self.is_gathering = true;
+        Ok(sequence)
     }
 
     /// Sends what was kept.
@@ -373,6 +411,7 @@ impl Client {
 
     fn flush_at(&mut self, now: Time) {
         (self.is_gathering, self.flushed_at) = (false, now);
+        self.sync(now);
         if let Some(link) = self.link.as_mut().filter(|_| self.is_logged_on) {
             link.handle_session_change(now);
             link.flush(now);
@@ -466,6 +505,8 @@ fn take_news(
     match news {
         News::Established => {
             *is_logged_on = true;
+            // A new journal is used when it is synced. If that fails, the connection ends.
+            let _ = handle.sync();
             let outcome = handle.lock().take_outcome();
             let logged_on = outcome.and_then(Result::ok).unwrap_or_default();
             on(handle, ClientEvent::LoggedOn(logged_on));
@@ -514,6 +555,19 @@ impl ClientHandle {
     /// Messages that the server has not consumed.
     pub fn unacknowledged(&self) -> u64 {
         self.lock().peer().map_or(0, |peer| peer.journal().messages_held())
+    }
+
+    fn needs_sync(&self) -> bool {
+        self.lock().peer().is_some_and(Peer::needs_sync)
+    }
+
+    /// Syncs the journal, if it needs that, and waits for the disk; others may send meanwhile.
+    fn sync(&self) -> io::Result<bool> {
+        let begun = self.lock().peer_mut().and_then(files::begin_sync);
+        let Some((job, begun)) = begun else { return Ok(false) };
+        let result = job.and_then(SyncJob::perform);
+        self.lock().peer_mut().map(|peer| files::end_sync(peer, begun, &result));
+        result.map(|()| true)
     }
 
     #[inline]
@@ -637,6 +691,9 @@ impl fmt::Debug for ClientMessage<'_> {
 
 /// How often a client that polls all the time looks for what is due: to look takes a good part of the time of a poll.
 const TIMEOUTS_EVERY: Duration = Duration::from_micros(5);
+
+/// After a sync that has failed, the next one.
+const RETRY_PAUSE: Duration = Duration::from_millis(250);
 
 /// Limits of the connection.
 static LIMITS: Limits = made_limits(WINDOW_BOUNDS);

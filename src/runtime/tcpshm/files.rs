@@ -10,22 +10,30 @@
 //! used: `a` with `b_c`, and `a_b` with `c`.
 
 use std::{
+    cell::Cell,
     collections::hash_map::RandomState,
     fmt, fs,
     hash::{BuildHasher as _, Hasher as _},
-    io,
+    io::{self, Write as _},
+    os::fd::{AsFd as _, OwnedFd},
     path::{Path, PathBuf},
     sync::{
         Arc, LazyLock,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use shardcast_os::map::{MapError, MappedFile};
-use shardcast_proto::tcpshm::{
-    ClientFiles, FileError, Files, Name, NameError, Start,
-    journal::{self, Beginning, GrowError, Identity, Journal, JournalConfig, LEN_FIRST, Source, Store},
+use shardcast_proto::{
+    Time,
+    tcpshm::{
+        ClientFiles, FileError, Files, Name, NameError, Peer, PeerSync, Start,
+        journal::{self, Beginning, GrowError, Identity, Journal, JournalConfig, LEN_FIRST, Source, Store},
+    },
 };
+
+use crate::counters::PeerCounters;
 
 /// What kept messages survive.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -34,6 +42,29 @@ pub enum Durability {
     /// The end of the process, at any moment. Default.
     #[default]
     Process,
+    /// Also a power loss, as with [`Fsync`](Self::Fsync), with at most one sync of a journal per so much time: what is sent or
+    /// consumed meanwhile waits. Logins wait too, so it should be short: 1 to 100 ms.
+    Batch(Duration),
+    /// Also a power loss: a message is sent, and a consumed one acknowledged, when the disk has it. What happens during a sync
+    /// shares the next one.
+    Fsync,
+}
+
+impl Durability {
+    /// The least time from the beginning of one sync of a journal to that of the next one.
+    pub(super) const fn interval(self) -> Duration {
+        match self {
+            Self::Batch(interval) => interval,
+            Self::Process | Self::Fsync => Duration::ZERO,
+        }
+    }
+
+    const fn of_journal(self) -> journal::Durability {
+        match self {
+            Self::Process => journal::Durability::Process,
+            Self::Batch(_) | Self::Fsync => journal::Durability::Synced,
+        }
+    }
 }
 
 /// The files of a server or a client.
@@ -120,6 +151,8 @@ pub(crate) struct Directory {
     config: FilesConfig,
     /// Bytes of all journals that are open.
     used: AtomicU64,
+    /// The folder itself, to sync the names in it.
+    folder: fs::File,
     _lock: fs::File,
 }
 
@@ -145,6 +178,7 @@ impl Directory {
             path: path.to_owned(),
             config: config.clone(),
             used: AtomicU64::new(0),
+            folder: fs::File::open(path).map_err(failed)?,
             _lock: lock,
         }))
     }
@@ -172,11 +206,24 @@ fn make(path: &Path) -> io::Result<()> {
 pub(super) struct JournalFiles {
     directory: Arc<Directory>,
     local: Name,
+    counters: Arc<PeerCounters>,
 }
 
 impl JournalFiles {
-    pub(super) const fn new(directory: Arc<Directory>, local: Name) -> Self {
-        Self { directory, local }
+    pub(super) fn new(directory: Arc<Directory>, local: Name) -> Self {
+        let counters = PeerCounters::default();
+        counters.journal_bytes_max.set(directory.config.total_bytes_max);
+        Self { directory, local, counters: Arc::new(counters) }
+    }
+
+    /// The same, for a shard of its own.
+    pub(super) fn of_shard(&self) -> Self {
+        Self::new(Arc::clone(&self.directory), self.local.clone())
+    }
+
+    /// The counters of this shard.
+    pub(super) const fn counters(&self) -> &Arc<PeerCounters> {
+        &self.counters
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -192,44 +239,24 @@ impl JournalFiles {
     }
 
     fn config(&self) -> JournalConfig {
-        JournalConfig::default().with(|it| it.len_max = self.directory.config.journal_bytes_max)
+        let FilesConfig { durability, journal_bytes_max, .. } = self.directory.config;
+        JournalConfig::default()
+            .with(|it| (it.len_max, it.durability) = (journal_bytes_max, durability.of_journal()))
     }
 
-    /// Makes a journal under another name first, so that there is never a part of one.
-    fn create(&self, remote: &Name, start: Start) -> Result<Journal<FileStore>, FileError> {
-        let (path, temporary) =
-            (self.journal_path(remote), self.directory.path.join(format!("{}_{remote}.new", self.local)));
-        match fs::remove_file(&temporary) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(of_io(&error)),
-            _ => {}
-        }
-        let store = FileStore::new(&self.directory, LEN_FIRST, || MappedFile::create(&temporary, LEN_FIRST))?;
-        let beginning = Beginning { salt: random(), first: start.next, received: start.received };
-        let created = Journal::create(store, identity(&self.local, remote), beginning, self.config());
-        let opening = created.map_err(|error| FileError { code: error.code(), text: error.to_string() })?;
-        let (journal, _) = opening.finish();
-        fs::rename(&temporary, &path).map_err(|error| of_io(&error))?;
-        Ok(journal)
+    pub(super) fn durability(&self) -> Durability {
+        self.directory.config.durability
     }
-}
 
-fn identity<'a>(local: &'a Name, remote: &'a Name) -> Identity<'a> {
-    Identity { local: local.as_str().as_bytes(), remote: remote.as_str().as_bytes(), boot: *BOOT }
-}
-
-impl Files for JournalFiles {
-    type Store = FileStore;
-
-    fn open(&self, remote: &Name) -> Result<Journal<FileStore>, FileError> {
+    /// The journal of this peer, before its first sync; `None` if there is none.
+    pub(super) fn find(&self, remote: &Name) -> Result<Option<Journal<FileStore>>, FileError> {
         let path = self.journal_path(remote);
         let len = match fs::metadata(&path) {
             Ok(metadata) => metadata.len(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return self.create(remote, Start::default());
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(of_io(&error)),
         };
-        let store = FileStore::new(&self.directory, len, || MappedFile::open(&path, JOURNAL_LEN_MAX))?;
+        let store = FileStore::new(self, len, || MappedFile::open(&path, JOURNAL_LEN_MAX))?;
         let opened = Journal::open(store, identity(&self.local, remote), self.config());
         let opening = opened.map_err(|error| match error.what {
             journal::Defect::Names => FileError {
@@ -238,8 +265,57 @@ impl Files for JournalFiles {
             },
             _ => FileError { code: error.code(), text: format!("{}: {error}", path.display()) },
         })?;
-        let (journal, _) = opening.finish();
-        Ok(journal)
+        let (journal, _) = opening.unsynced();
+        // The process that has named it may have been killed before it synced the folder.
+        journal.store().has_new_name.set(self.durability() != Durability::Process);
+        Ok(Some(journal))
+    }
+
+    /// Makes a journal under another name, so that there is never a part of one. It must be synced, if it is to survive a power
+    /// loss, and is then [kept](Self::keep).
+    pub(super) fn make(&self, remote: &Name, start: Start) -> Result<Journal<FileStore>, FileError> {
+        let temporary = self.temporary_path(remote);
+        match fs::remove_file(&temporary) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(of_io(&error)),
+            _ => {}
+        }
+        let store = FileStore::new(self, LEN_FIRST, || MappedFile::create(&temporary, LEN_FIRST))?;
+        let beginning = Beginning { salt: random(), first: start.next, received: start.received };
+        let created = Journal::create(store, identity(&self.local, remote), beginning, self.config());
+        let opening = created.map_err(|error| FileError { code: error.code(), text: error.to_string() })?;
+        Ok(opening.unsynced().0)
+    }
+
+    /// Gives a journal that was [made](Self::make) its name. The next sync of it includes that.
+    pub(super) fn keep(&self, remote: &Name, journal: &Journal<FileStore>) -> Result<(), FileError> {
+        let renamed = fs::rename(self.temporary_path(remote), self.journal_path(remote));
+        renamed.map_err(|error| of_io(&error))?;
+        journal.store().has_new_name.set(true);
+        Ok(())
+    }
+
+    /// Removes a journal that was [made](Self::make) and is not kept.
+    pub(super) fn discard(&self, remote: &Name) {
+        // If it cannot be removed now, it is when the next one is made.
+        let _ = fs::remove_file(self.temporary_path(remote));
+    }
+
+    fn temporary_path(&self, remote: &Name) -> PathBuf {
+        self.directory.path.join(format!("{}_{remote}.new", self.local))
+    }
+}
+
+fn identity<'a>(local: &'a Name, remote: &'a Name) -> Identity<'a> {
+    Identity { local: local.as_str().as_bytes(), remote: remote.as_str().as_bytes(), boot: *BOOT }
+}
+
+/// For a thread of its own, since it waits for the disk. Its journals are not [ready](Journal::is_ready) before their first
+/// sync.
+impl Files for JournalFiles {
+    type Store = FileStore;
+
+    fn open(&self, remote: &Name) -> Result<Journal<FileStore>, FileError> {
+        self.find(remote)?.map_or_else(|| self.replace(remote, Start::default()), Ok)
     }
 
     fn remove(&self, remote: &Name) -> Result<(), FileError> {
@@ -247,7 +323,13 @@ impl Files for JournalFiles {
     }
 
     fn replace(&self, remote: &Name, start: Start) -> Result<Journal<FileStore>, FileError> {
-        self.create(remote, start)
+        let journal = self.make(remote, start)?;
+        if self.durability() != Durability::Process {
+            let synced = journal.store().sync_job().and_then(SyncJob::perform);
+            synced.inspect_err(|_| self.discard(remote)).map_err(|error| of_io(&error))?;
+        }
+        self.keep(remote, &journal)?;
+        Ok(journal)
     }
 }
 
@@ -267,8 +349,16 @@ impl ClientFiles for JournalFiles {
 
     fn set_last_server(&self, server: &Name) -> Result<(), FileError> {
         let temporary = self.directory.path.join(format!("{}.lastserver.new", self.local));
-        let written = fs::write(&temporary, server.as_str());
-        written.and_then(|()| fs::rename(&temporary, self.last_server_path())).map_err(|error| of_io(&error))
+        let write = || {
+            let mut file = fs::File::create(&temporary)?;
+            file.write_all(server.as_str().as_bytes())?;
+            if self.durability() != Durability::Process {
+                // The name is synced with the new journal.
+                file.sync_data()?;
+            }
+            fs::rename(&temporary, self.last_server_path())
+        };
+        write().map_err(|error| of_io(&error))
     }
 }
 
@@ -276,33 +366,106 @@ impl ClientFiles for JournalFiles {
 pub(super) struct FileStore {
     file: MappedFile,
     directory: Arc<Directory>,
+    counters: Arc<PeerCounters>,
     /// Bytes that count for it.
     reserved: u64,
+    /// It may have been renamed since its folder was synced.
+    pub(super) has_new_name: Cell<bool>,
+    /// A sync waits, or is in progress.
+    pub(super) is_syncing: Cell<bool>,
+    /// When the last sync began.
+    pub(super) synced_at: Cell<Time>,
+}
+
+/// What a sync of a journal writes to the disk.
+#[derive(Debug)]
+pub(super) struct SyncJob {
+    /// The file of the journal: what was written to its mapping is synced with the other data (`os::ring::SyncOf`).
+    pub(super) file: OwnedFd,
+    /// Then its folder, if the file has a new name.
+    pub(super) folder: Option<OwnedFd>,
+}
+
+/// A sync of the journal of a peer, in progress.
+#[derive(Debug)]
+pub(super) struct Begun {
+    sync: PeerSync,
+    /// It includes the name of the file.
+    has_folder: bool,
+}
+
+/// Begins a sync of the journal of this peer, if it needs one and none is in progress.
+pub(super) fn begin_sync(peer: &mut Peer<FileStore>) -> Option<(io::Result<SyncJob>, Begun)> {
+    let sync = peer.begin_sync()?;
+    let job = peer.journal().store().sync_job();
+    let has_folder = job.as_ref().is_ok_and(|job| job.folder.is_some());
+    Some((job, Begun { sync, has_folder }))
+}
+
+/// The sync has ended. False: it was one of an earlier journal.
+pub(super) fn end_sync(peer: &mut Peer<FileStore>, begun: Begun, result: &io::Result<()>) -> bool {
+    let is_current = peer.end_sync(begun.sync, result.as_ref().map(drop).map_err(of_io));
+    if is_current && begun.has_folder && result.is_ok() {
+        peer.journal().store().has_new_name.set(false);
+    }
+    is_current
+}
+
+impl SyncJob {
+    /// Performs it, and waits for the disk.
+    pub(super) fn perform(self) -> io::Result<()> {
+        fs::File::from(self.file).sync_data()?;
+        self.folder.map_or(Ok(()), |folder| fs::File::from(folder).sync_all())
+    }
 }
 
 impl FileStore {
     fn new(
-        directory: &Arc<Directory>,
+        files: &JournalFiles,
         len: u64,
         open: impl FnOnce() -> Result<MappedFile, MapError>,
     ) -> Result<Self, FileError> {
+        let JournalFiles { directory, counters, .. } = files;
         if !directory.reserve(len) {
             let text = format!("all journals have at most {} bytes", directory.config.total_bytes_max);
             return Err(FileError { code: GrowError::Refused.code(), text });
         }
         match open() {
-            Ok(file) => Ok(Self { file, directory: Arc::clone(directory), reserved: len }),
+            Ok(file) => {
+                counters.journals.add(1);
+                counters.journal_bytes.add(len);
+                Ok(Self {
+                    file,
+                    directory: Arc::clone(directory),
+                    counters: Arc::clone(counters),
+                    reserved: len,
+                    has_new_name: Cell::default(),
+                    is_syncing: Cell::default(),
+                    synced_at: Cell::default(),
+                })
+            }
             Err(error) => {
                 directory.release(len);
                 Err(FileError { code: error.code(), text: error.to_string() })
             }
         }
     }
+
+    /// What must be synced, as descriptors of their own: the journal may be dropped meanwhile.
+    pub(super) fn sync_job(&self) -> io::Result<SyncJob> {
+        let folder = self.has_new_name.get().then_some(&self.directory.folder);
+        Ok(SyncJob {
+            file: self.file.as_fd().try_clone_to_owned()?,
+            folder: folder.map(|folder| folder.as_fd().try_clone_to_owned()).transpose()?,
+        })
+    }
 }
 
 impl Drop for FileStore {
     fn drop(&mut self) {
         self.directory.release(self.reserved);
+        self.counters.journals.sub(1);
+        self.counters.journal_bytes.sub(self.reserved);
     }
 }
 
@@ -342,6 +505,7 @@ impl Store for FileStore {
         match self.file.grow(len) {
             Ok(()) => {
                 self.reserved += more;
+                self.counters.journal_bytes.add(more);
                 Ok(())
             }
             Err(error) => {
@@ -362,7 +526,7 @@ fn grow_error(error: &MapError) -> GrowError {
     }
 }
 
-fn of_io(error: &io::Error) -> FileError {
+pub(super) fn of_io(error: &io::Error) -> FileError {
     let code = match error.kind() {
         io::ErrorKind::StorageFull => "disk-full",
         io::ErrorKind::QuotaExceeded => "disk-quota",

@@ -1,11 +1,12 @@
 //! A client of tcpshm that lives on a shard.
 //!
 //! ```text
-//!              open                                    the session is established
-//!   Pausing ----------> Resolving ----------> LoggingIn ----------> LoggedOn
-//!      ^                    |                     |                     |
-//!      +--------------------+---------------------+---------------------+----> Ended
-//!          a failure, or the end of the connection                        close, drain
+//!            open                 what the login says               the session
+//!                                   is on the disk                is established
+//!   Pausing ----> Syncing ----> Resolving ----> LoggingIn ----> LoggedOn
+//!      ^             |              |               |               |
+//!      +-------------+--------------+---------------+---------------+----> Ended
+//!        a failure, or the end of the connection           close, drain
 //! ```
 
 use std::{
@@ -28,13 +29,14 @@ use shardcast_proto::{
     self as proto, Event, Opening, Session, Shared, Sniff, Time,
     connection::Outcome,
     rpc::Backoff,
-    tcpshm::{ClientState, Connecting, LoginError, Name, Peer},
+    tcpshm::{ClientState, Connecting, LoginError, Name, Peer, journal::AppendError},
 };
 
 use super::{
     ClientError, ClientEvent, ClientOptions, Incoming,
     files::{FileStore, JournalFiles, random},
     peer::schedule,
+    syncs::{Synced, Syncs},
     waiting,
 };
 use crate::{
@@ -51,6 +53,9 @@ use crate::{
 /// What it sends while it is not connected is kept, and sent later; it connects again by itself. What is sent in one turn
 /// of the shard leaves together, at its end: [`ClientOptions::gather`] does not concern it, and neither does
 /// [`attempts_max`](ClientOptions::attempts_max), since messages are taken by [`recv`](Self::recv).
+///
+/// If its journal is to survive a power loss, it is synced with operations of the shard's ring, as that of a server. Only the first
+/// login to a server waits for the disk on the shard, to make the journal.
 ///
 /// The client ends when the last clone of it is dropped: its connection sends what it has room for, and its folder is free
 /// at the end of the turn. While the server drains, a client keeps its connection as long as handlers run, and ends then.
@@ -84,6 +89,7 @@ struct Inner {
     name: Name,
     server: String,
     state: State,
+    syncs: Rc<Syncs>,
     stage: Cell<Stage>,
     /// Which attempt to connect this is: late reports of earlier ones are ignored.
     attempt: Cell<u64>,
@@ -107,6 +113,7 @@ struct Inner {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Stage {
     Pausing,
+    Syncing,
     Resolving,
     LoggingIn,
     LoggedOn,
@@ -141,6 +148,7 @@ impl LocalClient {
             name: Name::new(name).map_err(super::DirectoryError::from)?,
             server: server.to_string(),
             state: Rc::new(RefCell::new(state)),
+            syncs: Rc::new(Syncs::new(options.files.durability)),
             stage: Cell::new(Stage::Pausing),
             attempt: Cell::default(),
             connection: Cell::default(),
@@ -247,9 +255,11 @@ impl LocalClient {
     /// It cannot be kept: see [`ready`](Self::ready).
     #[inline]
     pub fn send(&self, message_type: u16, body: &[u8]) -> Result<u64, ClientError> {
-        let sequence = self.inner.with_peer(|peer| peer.send(message_type, body))??;
-        self.inner.changed();
-        Ok(sequence)
+        let sent = self.inner.with_peer(|peer| peer.send(message_type, body))?;
+        if matches!(sent, Ok(_) | Err(AppendError::Full)) {
+            self.inner.changed();
+        }
+        Ok(sent?)
     }
 
     /// Waits until a message of `len` bytes can be sent; before the first login, until that. One task at a time can wait.
@@ -258,7 +268,7 @@ impl LocalClient {
     /// It never can, or the client has ended.
     pub async fn ready(&self, len: usize) -> Result<(), ClientError> {
         let peer = self.peer().await?;
-        Ok(self.unless_ended(waiting::ready(&peer, len)).await??)
+        Ok(self.unless_ended(waiting::ready(&peer, len, || self.inner.changed())).await??)
     }
 
     /// The next message that was not consumed. It comes again until it is [consumed](Self::pop). One task at a time can
@@ -319,21 +329,42 @@ impl Shared<Peer<FileStore>> for ServerPeer {
     }
 }
 
+/// The server, for syncs of its journal: they keep no client that was dropped.
+#[derive(Clone)]
+struct SyncedServer(Weak<Inner>);
+
+impl Synced for SyncedServer {
+    fn with<R>(&self, f: impl FnOnce(&mut Peer<FileStore>) -> R) -> Option<R> {
+        self.0.upgrade()?.with_peer(f).ok()
+    }
+
+    fn synced(&self) {
+        if let Some(inner) = self.0.upgrade() {
+            current::with_part(|conns: &Rc<Conns>| inner.synced(conns));
+        }
+    }
+}
+
 impl Inner {
     #[inline]
     fn with_peer<R>(&self, f: impl FnOnce(&mut Peer<FileStore>) -> R) -> Result<R, ClientError> {
         self.state.borrow_mut().peer_mut().map(f).ok_or(ClientError::NoServer)
     }
 
-    /// The connection is asked for what has changed, later in this turn.
+    /// The connection is asked for what has changed, later in this turn, and the journal is synced if it needs that.
     #[inline]
-    fn changed(&self) {
+    fn changed(self: &Rc<Self>) {
         if self.stage.get() == Stage::LoggedOn
             && let Some(id) = self.connection.get()
             && !self.is_scheduled.replace(true)
         {
             schedule(id, Rc::clone(&self.is_scheduled));
         }
+        self.want_sync();
+    }
+
+    fn want_sync(self: &Rc<Self>) {
+        self.syncs.want(&SyncedServer(Rc::downgrade(self)));
     }
 
     /// Calls `f` later in this turn, when nothing is borrowed.
@@ -363,14 +394,36 @@ impl Inner {
             return;
         }
         self.attempt.set(after + 1);
-        self.stage.set(Stage::Resolving);
+        self.stage.set(Stage::Syncing);
         self.at(conns, conns.reactor.now() + self.login_timeout, |inner, conns| {
-            if matches!(inner.stage.get(), Stage::Resolving | Stage::LoggingIn) {
+            if matches!(inner.stage.get(), Stage::Syncing | Stage::Resolving | Stage::LoggingIn) {
                 inner.give_up(conns);
                 let error = io::Error::new(io::ErrorKind::TimedOut, "it took too long to log in");
                 inner.failed(conns, ClientEvent::ConnectFailed(error));
             }
         });
+        self.synced(conns);
+    }
+
+    /// A sync has ended, or there was none yet.
+    fn synced(self: &Rc<Self>, conns: &Rc<Conns>) {
+        match (self.stage.get(), self.connection.get()) {
+            (Stage::Syncing, _) => {
+                let state = |peer: &Peer<FileStore>| (peer.may_connect(), peer.fault());
+                let (may_connect, fault) = self.state.borrow().peer().map_or((true, None), state);
+                match fault {
+                    Some(fault) => self.failed(conns, ClientEvent::LoginFailed(LoginError::File(fault))),
+                    None if may_connect => self.find(conns),
+                    None => self.want_sync(),
+                }
+            }
+            (Stage::LoggedOn, Some(id)) => conns.session_changed(id),
+            _ => {}
+        }
+    }
+
+    fn find(self: &Rc<Self>, conns: &Rc<Conns>) {
+        self.stage.set(Stage::Resolving);
         match self.server.parse() {
             Ok(address) => self.connect(conns, address),
             Err(_) => self.look_up(),
@@ -433,6 +486,8 @@ impl Inner {
         self.stage.set(Stage::LoggedOn);
         self.backoff.borrow_mut().reset();
         let outcome = self.state.borrow_mut().take_outcome();
+        // A new journal is used when it is synced.
+        self.want_sync();
         self.tell(ClientEvent::LoggedOn(outcome.and_then(Result::ok).unwrap_or_default()));
     }
 

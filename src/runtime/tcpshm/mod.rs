@@ -46,6 +46,7 @@ mod files;
 mod local_client;
 mod peer;
 mod server;
+mod syncs;
 mod waiting;
 
 pub use shardcast_proto::tcpshm::{

@@ -11,7 +11,7 @@ use shardcast_proto::{
     tcpshm::{self, Name, NotInFront, PeerCounts, Unconsumed, journal::AppendError},
 };
 
-use super::{files::FileStore, waiting};
+use super::{files::FileStore, syncs::Syncs, waiting};
 use crate::{Connection, conns::Conns, reactor::current};
 
 type Entry = tcpshm::Entry<FileStore>;
@@ -52,6 +52,7 @@ pub struct Peer<D = ()> {
 
 struct Inner<D> {
     entry: Rc<Entry>,
+    syncs: Rc<Syncs>,
     name: Name,
     data: D,
     connection: RefCell<Option<Connection>>,
@@ -64,9 +65,10 @@ struct Inner<D> {
 }
 
 impl<D> Peer<D> {
-    pub(super) fn new(entry: Rc<Entry>, name: Name, data: D) -> Self {
+    pub(super) fn new(entry: Rc<Entry>, syncs: Rc<Syncs>, name: Name, data: D) -> Self {
         let inner = Inner {
             entry,
+            syncs,
             name,
             data,
             connection: RefCell::default(),
@@ -130,9 +132,11 @@ impl<D> Peer<D> {
     /// The type is 0, the message is too long, or too many are kept: see [`ready`](Self::ready).
     #[inline]
     pub fn send(&self, message_type: u16, body: &[u8]) -> Result<u64, AppendError> {
-        let sequence = self.core().borrow_mut().send(message_type, body)?;
-        self.changed();
-        Ok(sequence)
+        let sent = self.core().borrow_mut().send(message_type, body);
+        if matches!(sent, Ok(_) | Err(AppendError::Full)) {
+            self.changed();
+        }
+        sent
     }
 
     /// Waits until a message of `len` bytes can be sent.
@@ -140,7 +144,7 @@ impl<D> Peer<D> {
     /// # Errors
     /// It never can.
     pub async fn ready(&self, len: usize) -> Result<(), AppendError> {
-        waiting::ready(self.inner.entry.peer(), len).await
+        waiting::ready(self.inner.entry.peer(), len, || self.changed()).await
     }
 
     /// Room for a message of `len` bytes, to be filled and [pushed](Allocated::push).
@@ -220,11 +224,17 @@ impl<D> Peer<D> {
     #[inline]
     fn changed(&self) {
         let Inner { in_handler, is_scheduled, entry, .. } = &*self.inner;
-        if !in_handler.get()
-            && let Some(id) = entry.connection()
-            && !is_scheduled.replace(true)
-        {
-            schedule(id, Rc::clone(is_scheduled));
+        if in_handler.get() {
+            return;
+        }
+        match entry.connection() {
+            Some(id) => {
+                if !is_scheduled.replace(true) {
+                    schedule(id, Rc::clone(is_scheduled));
+                }
+            }
+            // Connections begin syncs by themselves.
+            None => self.inner.syncs.want(entry),
         }
     }
 

@@ -23,8 +23,14 @@ use shardcast_proto::{
 use super::{
     Message, Peer,
     files::{Directory, DirectoryError, FileStore, FilesConfig, JournalFiles},
+    syncs::ShardFiles,
 };
-use crate::{Connection, Reply, Request, Service, conns::Conns, reactor::current};
+use crate::{
+    Connection, Reply, Request, Service,
+    conns::Conns,
+    counters::PeerCounters,
+    reactor::{Notice, current},
+};
 
 /// What a server of tcpshm is made of.
 ///
@@ -213,11 +219,11 @@ impl proto::Protocol for Protocol {
     }
 
     fn shard_state(&self, _shard: u16) -> Rc<dyn Any> {
-        Rc::new(Table::new(self.name.clone(), self.config.clone(), self.files.clone()))
+        Rc::new(Table::new(self.name.clone(), self.config.clone(), ShardFiles::new(self.files.of_shard())))
     }
 }
 
-type Table = PeerTable<JournalFiles>;
+type Table = PeerTable<ShardFiles>;
 
 /// The application of a server on one shard.
 ///
@@ -304,7 +310,12 @@ pub trait Handler: 'static {
         Self: Sized,
     {
         PeerService {
-            handling: Rc::new(Handling { handler: self, table: OnceCell::new(), peers: RefCell::default() }),
+            handling: Rc::new(Handling {
+                handler: self,
+                table: OnceCell::new(),
+                peers: RefCell::default(),
+                faults: RefCell::default(),
+            }),
             open: RefCell::default(),
             last: RefCell::default(),
         }
@@ -337,6 +348,8 @@ struct Handling<H: Handler> {
     handler: H,
     table: OnceCell<Rc<Table>>,
     peers: RefCell<HashMap<Name, Peer<H::Data>>>,
+    /// The journals that could not be used when they were last needed, with their codes.
+    faults: RefCell<HashMap<Name, &'static str>>,
 }
 
 impl<H: Handler> PeerService<H> {
@@ -357,10 +370,38 @@ impl<H: Handler> Handling<H> {
         if let Some(peer) = self.peers.borrow().get(name) {
             return Some(peer.clone());
         }
-        let entry = self.table.get()?.get(name)?;
-        let peer = Peer::new(entry, name.clone(), H::Data::default());
+        let table = self.table.get()?;
+        let syncs = Rc::clone(table.files().syncs());
+        let peer = Peer::new(table.get(name)?, syncs, name.clone(), H::Data::default());
         self.peers.borrow_mut().insert(name.clone(), peer.clone());
         Some(peer)
+    }
+
+    fn count(&self, f: impl FnOnce(&PeerCounters)) {
+        if let Some(table) = self.table.get() {
+            f(table.files().counters());
+        }
+    }
+
+    /// The peers that are known may have changed.
+    fn count_peers(&self) {
+        let known = self.table.get().map_or(0, |table| table.len());
+        self.count(|counters| counters.peers.set(known as u64));
+    }
+
+    /// The journal of this client cannot be used; `None`: it is used.
+    fn note_fault(&self, client: &Name, code: Option<&'static str>) {
+        let mut faults = self.faults.borrow_mut();
+        let is_counted = faults.len() < FAULTS_MAX || faults.contains_key(client);
+        let code = code.filter(|_| is_counted);
+        let before = match code {
+            Some(code) => faults.insert(client.clone(), code),
+            None => faults.remove(client),
+        };
+        self.count(|counters| {
+            before.into_iter().for_each(|code| counters.fault_ends(code));
+            code.into_iter().for_each(|code| counters.fault_begins(code));
+        });
     }
 }
 
@@ -379,6 +420,9 @@ impl<H: Handler> Service for PeerService<H> {
         let Some(peer) = self.handling.peer(&name) else { return };
         peer.handle_opened(connection);
         self.open.borrow_mut().insert(connection.id(), peer.clone());
+        self.handling.count(|counters| counters.connected.add(1));
+        self.handling.count_peers();
+        self.handling.note_fault(&name, None);
         self.handling.handler.logged_on(&peer);
     }
 
@@ -400,6 +444,7 @@ impl<H: Handler> Service for PeerService<H> {
         drop(last);
         let closed = self.open.borrow_mut().remove(&connection.id());
         let Some(peer) = closed else { return };
+        self.handling.count(|counters| counters.connected.sub(1));
         // Another connection may have taken over.
         if peer.connection().is_some_and(|it| it.id() == connection.id()) {
             peer.handle_closed(why);
@@ -427,11 +472,19 @@ impl<D> Drop for Delivered<'_, D> {
 
 impl<H: Handler> Callbacks<FileStore> for Handling<H> {
     fn new_connection(&self, from: SocketAddr, client: &Name, login: &Login<'_>) -> Result<Vec<u8>, Reject> {
+        self.count_peers();
+        if let Some(table) = self.table.get() {
+            // It is not known earlier which listener this is.
+            current::with_part(|conns: &Rc<Conns>| conns.count_peers(table.files().counters()));
+        }
         self.handler.new_connection(&NewConnection { from, client, user_data: login.user_data, login })
     }
 
     fn file_error(&self, client: &Name, error: &FileError) {
-        tracing::error!(peer = %client, %error, "the journal of a peer cannot be used");
+        if current::with(|reactor| reactor.may_log(Notice::Journal)).unwrap_or(true) {
+            tracing::error!(peer = %client, %error, "the journal of a peer cannot be used");
+        }
+        self.note_fault(client, Some(error.code));
         self.handler.file_error(client, error);
     }
 
@@ -449,6 +502,8 @@ impl<H: Handler> Callbacks<FileStore> for Handling<H> {
         tracing::info!(peer = %client, dropped, "a peer did not return, and is forgotten");
         let forgotten = self.peers.borrow_mut().remove(client);
         drop(forgotten);
+        self.note_fault(client, None);
+        self.count_peers();
         self.handler.forgotten(client, dropped);
     }
 
@@ -470,6 +525,9 @@ impl fmt::Debug for Protocol {
             .finish_non_exhaustive()
     }
 }
+
+/// Clients whose journal cannot be used, and that are counted at a time.
+const FAULTS_MAX: usize = 1024;
 
 impl<H: Handler> fmt::Debug for PeerService<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

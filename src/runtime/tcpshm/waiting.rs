@@ -11,29 +11,36 @@ use shardcast_proto::{
 use super::{Incoming, files::FileStore};
 use crate::task;
 
-/// Waits until a message of `len` bytes can be kept.
+/// Waits until a message of `len` bytes can be kept. Calls `changed` if a sync may make room.
 ///
 /// # Errors
 /// It never can.
-pub(super) async fn ready(peer: &impl Shared<Peer<FileStore>>, len: usize) -> Result<(), AppendError> {
+pub(super) async fn ready(
+    peer: &impl Shared<Peer<FileStore>>,
+    len: usize,
+    changed: impl Fn(),
+) -> Result<(), AppendError> {
     loop {
         let reserved = peer.with(|peer| peer.journal_mut().reserve(len));
         match reserved {
             // Nothing tells when there is room on the disk again.
-            Err(AppendError::Grow(_)) => or(changed(peer), task::sleep(DISK_PAUSE)).await,
-            Err(AppendError::Full) => changed(peer).await,
+            Err(AppendError::Grow(_)) => or(released(peer), task::sleep(DISK_PAUSE)).await,
+            Err(AppendError::Full) => {
+                changed();
+                released(peer).await;
+            }
             reserved => return reserved,
         }
     }
 }
 
-/// Waits until something was consumed at the other end, or there is another journal.
-async fn changed(peer: &impl Shared<Peer<FileStore>>) {
-    let kept = |peer: &Peer<FileStore>| (peer.journal().first(), peer.journal().next());
-    let before = peer.with(|peer| kept(peer));
+/// Waits until something was consumed at the other end, or a sync has completed, or there is another journal.
+async fn released(peer: &impl Shared<Peer<FileStore>>) {
+    let state = |peer: &Peer<FileStore>| (peer.journal().first(), peer.journal().next(), peer.counts().syncs);
+    let before = peer.with(|peer| state(peer));
     poll_fn(|cx| {
         peer.with(|peer| {
-            if kept(peer) != before {
+            if state(peer) != before {
                 return Poll::Ready(());
             }
             peer.wake_writer(cx.waker());

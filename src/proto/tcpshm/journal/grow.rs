@@ -17,6 +17,10 @@ impl<S: Store> Journal<S> {
         }
         // Until the end of this function: a sync may help.
         self.is_short = true;
+        if !self.is_ready() {
+            // The slot that a power loss may need now would be overwritten.
+            return Err(AppendError::Full);
+        }
         let (start_at, kept) =
             (self.ring.offset(self.ring.start()), self.tail.pos - self.ring.start() + WORD_BYTES);
         // Bytes of the kept part, and of the zero word, that are at the beginning of the ring.

@@ -168,6 +168,8 @@ pub struct Journal<S> {
     boot: u64,
     config: JournalConfig,
     checksums: Checksums,
+    /// It may be used: see [`is_ready`](Self::is_ready).
+    is_ready: bool,
     /// The sync in progress.
     pending: Option<Pending>,
     /// A message found no room because of bytes that a sync would release.

@@ -44,8 +44,8 @@ use super::{
 pub struct Opening<S> {
     journal: Journal<S>,
     report: Opened,
+    /// If it needs a sync.
     token: Option<SyncToken>,
-    needs_sync: bool,
 }
 
 /// What was found when a journal was opened.
@@ -121,9 +121,9 @@ impl<S: Store> Journal<S> {
         };
         let mut journal = Self::with(store, identity.boot, config, state);
         journal.write_live();
+        journal.is_ready = config.durability == Durability::Process;
         let token = journal.begin_sync();
-        let needs_sync = token.is_some();
-        Ok(Opening { journal, report: Opened::default(), token, needs_sync })
+        Ok(Opening { journal, report: Opened::default(), token })
     }
 
     /// Opens the journal in a store. All messages in it are unsent.
@@ -165,10 +165,10 @@ impl<S: Store> Journal<S> {
         if is_new_boot || is_new_mode {
             journal.write_live();
         }
+        journal.is_ready = config.durability == Durability::Process && !is_new_boot && !is_new_mode;
         let token = journal.begin_sync();
-        let needs_sync = token.is_some() || is_new_boot || is_new_mode;
         let report = Opened { is_new_boot, dropped: found.dropped };
-        Ok(Opening { journal, report, token, needs_sync })
+        Ok(Opening { journal, report, token })
     }
 
     fn with(store: S, boot: u64, config: JournalConfig, state: State) -> Self {
@@ -188,6 +188,7 @@ impl<S: Store> Journal<S> {
             boot,
             config,
             checksums: Checksums::new(),
+            is_ready: true,
             pending: None,
             is_short: false,
             is_uncertain,
@@ -225,7 +226,7 @@ impl<S: Store> Opening<S> {
     /// Whether the program must sync the data of the file (`fdatasync`) before [`finish`](Self::finish): always with
     /// [`Durability::Synced`], otherwise only in a new boot, or if the durability is another one than before.
     pub const fn needs_sync(&self) -> bool {
-        self.needs_sync
+        self.token.is_some()
     }
 
     /// What was found.
@@ -236,6 +237,15 @@ impl<S: Store> Opening<S> {
     /// The store, to sync it.
     pub const fn store(&self) -> &S {
         self.journal.store()
+    }
+
+    /// The journal before its first sync, if it [needs one](Self::needs_sync): it is [ready](Journal::is_ready) when a sync that
+    /// [begins](Journal::begin_sync) later has completed.
+    pub fn unsynced(mut self) -> (Journal<S>, Opened) {
+        if let Some(token) = self.token.take() {
+            self.journal.forget_sync(token);
+        }
+        (self.journal, self.report)
     }
 
     /// The journal. If it [needs a sync](Self::needs_sync), that has completed.

@@ -44,26 +44,40 @@ pub(super) struct Pending {
 }
 
 impl<S: Store> Journal<S> {
-    /// Whether a sync would change what may be sent, acknowledged or overwritten. Always false if the journal is not synced.
-    pub fn needs_sync(&self) -> bool {
-        let is_short = self.is_short && self.ring.start() != self.head.pos;
-        self.config.durability == Durability::Synced
-            && (self.durable != self.tail || self.durable_received != self.received || is_short)
+    /// Whether the peer may learn what the journal counts. A journal that was opened [unsynced](super::Opening::unsynced) may
+    /// only be appended to before its first sync has completed.
+    pub const fn is_ready(&self) -> bool {
+        self.is_ready
     }
 
-    /// Begins a sync. `None` if one is in progress, or the journal is not synced.
+    /// Whether a sync would change what may be sent, acknowledged or overwritten, or make the journal
+    /// [ready](Self::is_ready). Otherwise false if the journal is not synced.
+    #[inline]
+    pub fn needs_sync(&self) -> bool {
+        !self.is_ready || self.config.durability == Durability::Synced && self.has_unsynced()
+    }
+
+    fn has_unsynced(&self) -> bool {
+        let is_short = self.is_short && self.ring.start() != self.head.pos;
+        self.durable != self.tail || self.durable_received != self.received || is_short
+    }
+
+    /// Begins a sync. `None` if one is in progress, or the journal is not synced and is [ready](Self::is_ready).
     ///
     /// After this call, the program syncs the data of the file (`fdatasync`), and then calls [`end_sync`](Self::end_sync)
     /// or [`fail_sync`](Self::fail_sync). Changes made meanwhile wait for the next sync.
     pub fn begin_sync(&mut self) -> Option<SyncToken> {
-        if self.config.durability == Durability::Process || self.pending.is_some() {
+        let is_synced = self.config.durability == Durability::Synced;
+        if self.pending.is_some() || self.is_ready && !is_synced {
             return None;
         }
         if self.is_uncertain {
             self.rewrite();
         }
-        let counts = self.counts();
-        self.index.write_checkpoint(&mut self.store, counts);
+        if is_synced {
+            let counts = self.counts();
+            self.index.write_checkpoint(&mut self.store, counts);
+        }
         let generation = self.index.generation;
         let (tail, received, keep) = (self.tail, self.received, self.head.pos);
         self.pending = Some(Pending { generation, tail, received, keep });
@@ -76,6 +90,10 @@ impl<S: Store> Journal<S> {
     /// The token is that of another journal.
     pub fn end_sync(&mut self, token: SyncToken) {
         let pending = self.take_pending(token);
+        self.is_ready = true;
+        if self.config.durability == Durability::Process {
+            return;
+        }
         self.durable = pending.tail;
         self.durable_received = pending.received;
         self.ring.release(pending.keep);
@@ -108,6 +126,12 @@ impl<S: Store> Journal<S> {
             Durability::Process => self.received,
             Durability::Synced => self.durable_received,
         }
+    }
+
+    /// Nothing is synced, and nothing has failed: what was written again need not be written once more.
+    pub(super) fn forget_sync(&mut self, token: SyncToken) {
+        self.take_pending(token);
+        self.is_uncertain = false;
     }
 
     fn take_pending(&mut self, token: SyncToken) -> Pending {

@@ -1,6 +1,6 @@
 //! When messages are durable, and when bytes may be overwritten.
 
-use shardcast_proto::tcpshm::journal::{AppendError, Durability, Journal, Store};
+use shardcast_proto::tcpshm::journal::{AppendError, Durability, Identity, Journal, Store};
 
 use super::{BOOT, Contents, config, create, open, reopened};
 
@@ -108,6 +108,39 @@ fn an_opened_journal_is_durable_when_it_was_synced() {
     let (mut journal, _) = opening.finish();
     assert_eq!((journal.durable_next(), journal.durable_received()), (1, 3));
     assert_eq!(journal.copy_unsent(&mut Vec::new(), 100, |_| {}), Ok(1));
+}
+
+/// In any mode after a restart of the machine; in the same boot only if messages are to survive a power loss.
+#[test]
+fn a_journal_that_was_opened_unsynced_is_ready_after_its_first_sync() {
+    for durability in [Durability::Process, Durability::Synced] {
+        let is_synced = durability == Durability::Synced;
+        let mut journal = create(256, 4096, durability);
+        assert_eq!(journal.append(1, b"first"), Ok(0));
+        for boot in [BOOT, BOOT + 1] {
+            let identity = Identity { boot, ..super::IDENTITY };
+            let config = config(durability, 4096);
+            let opening = Journal::open(journal.store().clone(), identity, config).expect("intact");
+            let waits = is_synced || boot != BOOT;
+            assert_eq!(opening.needs_sync(), waits);
+            let (mut journal, _) = opening.unsynced();
+            assert_eq!((journal.is_ready(), journal.needs_sync()), (!waits, waits));
+            assert_eq!(journal.append(1, b"second"), Ok(1), "there is room");
+            if !waits {
+                continue;
+            }
+            assert_eq!(journal.append(1, &[0; 300]), Err(AppendError::Full), "it does not grow yet");
+            let token = journal.begin_sync().expect("none is in progress");
+            journal.fail_sync(token);
+            assert!(!journal.is_ready() && journal.needs_sync());
+            sync(&mut journal);
+            assert_eq!((journal.is_ready(), journal.needs_sync(), journal.durable_next()), (true, false, 2));
+            assert_eq!(journal.append(1, &[0; 300]), Ok(2));
+            let mut later = open(journal.store().clone(), boot + 1, config).expect("intact").0;
+            let bodies = Contents::of(&mut later).messages;
+            assert_eq!(bodies, [(1, b"first".to_vec()), (1, b"second".to_vec()), (1, vec![0; 300])]);
+        }
+    }
 }
 
 #[test]

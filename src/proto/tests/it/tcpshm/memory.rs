@@ -35,6 +35,18 @@ impl Disk {
 }
 
 impl MemoryFiles {
+    /// The same files, with other journals.
+    pub(super) fn with_config(self, config: JournalConfig) -> Self {
+        Self { config, ..self }
+    }
+
+    /// The journal of this peer before its first sync.
+    pub(super) fn unsynced(&self, remote: &Name) -> Option<Journal<Image>> {
+        let image = self.disk.0.borrow().get(&self.path(remote)).cloned()?;
+        let opened = Journal::open(image, identity(&self.local, remote), self.config);
+        Some(opened.expect("intact").unsynced().0)
+    }
+
     fn path(&self, remote: &Name) -> String {
         format!("{}_{remote}", self.local)
     }

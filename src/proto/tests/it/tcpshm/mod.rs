@@ -9,4 +9,5 @@ mod original;
 mod recording;
 mod sessions;
 mod simulated;
+mod synced;
 mod vectors;

@@ -1,10 +1,12 @@
 //! Folders and journals that cannot be used.
 
-use std::fs;
+use std::{fs, time::Duration};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use shardcast::tcpshm::{Client, ClientError, ClientOptions, DirectoryError, Protocol, ServerOptions};
 
 use super::support::{World, echo, types};
+use crate::support::{alone, eventually};
 
 #[test]
 fn a_folder_has_one_server_of_a_name() {
@@ -45,6 +47,22 @@ fn a_damaged_journal_costs_its_peer_and_no_other() {
     assert!(matches!(refused, ClientError::Login(_)), "{refused}");
     world.record.wait_for("file of client: journal-head");
     echo(&mut other, types::ECHO, b"unharmed");
+    let peers = world.peers();
+    assert_eq!((peers.peers, peers.connected, peers.journals, peers.journal_bytes), (1, 1, 1, 64 << 10));
+    assert_eq!((peers.journal_bytes_max, &peers.faults[..]), (1 << 30, &[("journal-head", 1)][..]));
+
+    // Somebody has removed the file.
+    fs::remove_file(&path).expect("the journal");
+    let mut client =
+        Client::open("client", world.address(), ClientOptions::new(folder.path().join("client")))
+            .expect("its files can be used");
+    client.log_on(Duration::from_secs(20)).expect_err("the numbers do not match");
+    drop(client);
+    fs::remove_dir_all(folder.path().join("client")).expect("its files");
+    let mut client = world.connect("client", &folder.path().join("client"));
+    echo(&mut client, types::ECHO, b"anew");
+    let peers = world.peers();
+    assert_eq!((peers.peers, peers.connected, &peers.faults[..]), (2, 2, &[("journal-head", 0)][..]));
 }
 
 #[test]
@@ -83,4 +101,45 @@ fn all_journals_together_have_a_bound() {
     third.expect_err("there is no room");
     world.record.wait_for("file of third: journal-quota");
     drop(clients);
+}
+
+/// The system allows no longer file, as if the disk were full.
+#[test]
+fn a_disk_that_fills_while_the_server_runs_costs_those_that_need_room() {
+    let name = "tcpshm::files::a_disk_that_fills_while_the_server_runs_costs_those_that_need_room";
+    alone(name, || {
+        let folder = tempfile::tempdir().expect("a folder");
+        let world = World::start(&folder.path().join("server"), 1);
+        let mut control = world.connect("control", &folder.path().join("control"));
+        let mut client = world.connect("client", &folder.path().join("client"));
+        echo(&mut client, types::ECHO, b"before");
+
+        let limit = getrlimit(Resource::Fsize);
+        setrlimit(Resource::Fsize, Rlimit { current: Some(60 << 10), ..limit }).expect("it is lower");
+        // 2 MB, for a client that consumes nothing: the handler waits for room in a journal that cannot grow.
+        client.send(types::MANY, &[7; 20_000]).expect("there is room");
+        world.record.wait_for("waits for room");
+        let options = ClientOptions::new(folder.path().join("late"));
+        let mut late = Client::open("late", world.address(), options).expect("it has no journal yet");
+        late.log_on(Duration::from_secs(20)).expect_err("there is no room for its journal");
+        world.record.wait_for("file of late: file-too-large");
+        echo(&mut control, types::ECHO, b"unharmed");
+        assert_eq!(
+            (world.peers().journal_bytes, &world.peers().faults[..]),
+            (128 << 10, &[("file-too-large", 1)][..])
+        );
+        setrlimit(Resource::Fsize, limit).expect("it is as before");
+
+        // Nothing but the room has changed.
+        eventually(Duration::from_secs(20), || world.peers().journal_bytes > 2_000_000);
+        for number in 0..100 {
+            let received = client.recv_timeout(Duration::from_secs(20)).expect("a message");
+            assert_eq!(received.body.len(), 20_000, "message {number}");
+            client.pop(received.sequence).expect("it is in front");
+        }
+        late.log_on(Duration::from_secs(20)).expect("there is room for its journal");
+        assert_eq!(world.peers().faults, [("file-too-large", 0)]);
+        echo(&mut control, types::ECHO, b"after");
+        assert!(!world.record.lines().iter().any(|line| line.contains("disconnected")));
+    });
 }

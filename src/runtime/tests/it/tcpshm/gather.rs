@@ -90,6 +90,17 @@ fn the_first_message_of_a_burst_leaves_at_once_and_the_others_leave_together() {
 }
 
 #[test]
+fn what_is_pushed_leaves_with_the_next_poll() {
+    let (mut client, mut stream, _folder) = logged_on(Duration::ZERO);
+    for number in 0..3_u64 {
+        client.push_more(1, &number.to_le_bytes()).expect("there is room");
+    }
+    assert!(has_nothing(&mut stream));
+    client.poll(|_, _| {});
+    assert_eq!(read(&mut stream, 3), [0, 1, 2]);
+}
+
+#[test]
 fn without_a_time_to_gather_each_message_leaves_at_once() {
     let (mut client, mut stream, _folder) = logged_on(Duration::ZERO);
     for number in 0..10 {

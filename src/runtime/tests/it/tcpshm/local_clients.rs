@@ -11,16 +11,17 @@ use std::{
 };
 
 use futures_lite::future::zip;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use shardcast::{
     CloseReason, Listener, Server, task,
     tcpshm::{
-        AppendError, Client, ClientError, ClientEvent, ClientOptions, DirectoryError, Geometry, Handler,
-        LocalClient, LoginError, Message, Peer, Protocol, ServerOptions,
+        AppendError, Client, ClientError, ClientEvent, ClientOptions, DirectoryError, Durability, Geometry,
+        Handler, LocalClient, LoginError, Message, Peer, Protocol, ServerOptions,
     },
 };
 
 use super::support::{Record, World, echo, types};
-use crate::support::PATIENCE;
+use crate::support::{PATIENCE, alone, eventually};
 
 /// A server whose shard has the clients.
 struct Home(Server);
@@ -113,6 +114,15 @@ fn clients_of_one_shard_exchange_messages_with_two_shards() {
 
 #[test]
 fn what_is_sent_while_the_server_is_away_arrives_once_and_in_order() {
+    for durability in MODES {
+        sends_while_the_server_is_away(durability);
+    }
+}
+
+const MODES: [Durability; 3] =
+    [Durability::Process, Durability::Fsync, Durability::Batch(Duration::from_millis(2))];
+
+fn sends_while_the_server_is_away(durability: Durability) {
     let folder = tempfile::tempdir().expect("a folder");
     let (server, files) = (folder.path().join("server"), folder.path().join("client"));
     let world = World::start(&server, 1);
@@ -120,7 +130,8 @@ fn what_is_sent_while_the_server_is_away_arrives_once_and_in_order() {
     let (home, events, (is_away, went_away)) = (Home::start(), Record::default(), flume::bounded(1));
     let (noted, (has_sent, sent)) = (events.clone(), flume::bounded(1));
     let outcome = home.begin(move || async move {
-        let client = LocalClient::open("client", address, options(&files)).expect("a free folder");
+        let options = options(&files).with(|it| it.files.durability = durability);
+        let client = LocalClient::open("client", address, options).expect("a free folder");
         note_events(&client, &noted);
         client.log_on(PATIENCE).await.expect("it logs on");
         client.send(types::ECHO, b"before").expect("there is room");
@@ -149,6 +160,89 @@ fn what_is_sent_while_the_server_is_away_arrives_once_and_in_order() {
     assert!(left <= 1, "each was acknowledged with its echo, the last one at the latest: {left}");
     let disconnected = events.lines().into_iter().filter(|it| it.starts_with("disconnected")).count();
     assert_eq!(disconnected, 1, "{:?}", events.lines());
+}
+
+/// Each message waits for a sync at the client, whose server needs none.
+#[test]
+fn what_is_to_survive_a_power_loss_is_sent_after_a_sync_of_the_ring() {
+    for durability in MODES {
+        let folder = tempfile::tempdir().expect("a folder");
+        let world = World::start(&folder.path().join("server"), 1);
+        let (address, files) = (world.address(), folder.path().join("client"));
+        let home = Home::start();
+        let syncs = || home.0.handle().stats()[0].syncs;
+        let (go_on, goes_on) = flume::bounded(1);
+        let (has_echo, echoes) = mpsc::channel();
+        let outcome = home.begin(move || async move {
+            let options = options(&files).with(|it| it.files.durability = durability);
+            let client = LocalClient::connect("client", address, options.clone()).await.expect("it logs on");
+            while goes_on.recv_async().await.is_ok() {
+                client.send(types::ECHO, b"hello").expect("there is room");
+                expect(&client, b"hello").await;
+                has_echo.send(()).expect("the test waits");
+            }
+            // A message that is kept, and not consumed, in the next client.
+            client.send(types::ECHO, b"last").expect("there is room");
+            let last = client.recv().await.expect("the client has not ended");
+            drop(client);
+            task::yield_now().await;
+            let client = LocalClient::open("client", address, options).expect("the folder is free");
+            while client.log_on(PATIENCE).await.is_err() {}
+            assert_eq!(client.recv().await.expect("it comes again").body, last.body);
+            client.pop(last.sequence)
+        });
+        let mut before = syncs();
+        for number in 0..20 {
+            go_on.send(()).expect("the task waits");
+            echoes.recv_timeout(PATIENCE).expect("an echo");
+            let after = syncs();
+            assert_eq!(after > before, durability != Durability::Process, "message {number}");
+            before = after;
+        }
+        drop(go_on);
+        outcome.recv_timeout(PATIENCE).expect("the task ends").expect("it is in front");
+        assert_eq!(home.0.handle().stats()[0].sync_failures, 0);
+    }
+}
+
+/// Without descriptors no sync begins, so that nothing may leave.
+#[test]
+fn a_client_whose_sync_fails_connects_again_after_one_that_succeeds() {
+    let name = "tcpshm::local_clients::a_client_whose_sync_fails_connects_again_after_one_that_succeeds";
+    alone(name, || {
+        let folder = tempfile::tempdir().expect("a folder");
+        let world = World::start(&folder.path().join("server"), 1);
+        let (address, files) = (world.address(), folder.path().join("client"));
+        let (home, events, (go_on, goes_on)) = (Home::start(), Record::default(), flume::bounded(1));
+        let noted = events.clone();
+        let outcome = home.begin(move || async move {
+            let options = options(&files).with(|it| it.files.durability = Durability::Fsync);
+            let client = LocalClient::open("client", address, options).expect("a free folder");
+            note_events(&client, &noted);
+            client.log_on(PATIENCE).await.expect("it logs on");
+            client.send(types::ECHO, b"before").expect("there is room");
+            expect(&client, b"before").await;
+            // What is consumed is synced, too.
+            while client.unacknowledged() > 0 {
+                task::yield_now().await;
+            }
+            noted.add("ready");
+            goes_on.recv_async().await.expect("the test goes on");
+            client.send(types::ECHO, b"kept").expect("there is room");
+            expect(&client, b"kept").await;
+            client.send(types::ECHO, b"after").expect("there is room");
+            expect(&client, b"after").await;
+        });
+        events.wait_for("ready");
+        let limit = getrlimit(Resource::Nofile);
+        setrlimit(Resource::Nofile, Rlimit { current: Some(3), ..limit }).expect("it is lower");
+        go_on.send(()).expect("the task waits");
+        events.wait_for("disconnected: protocol-error: the journal of the peer cannot be used");
+        eventually(PATIENCE, || events.lines().iter().any(|it| it.starts_with("login failed")));
+        assert!(outcome.try_recv().is_err(), "its message has not left");
+        setrlimit(Resource::Nofile, limit).expect("it is as before");
+        outcome.recv_timeout(PATIENCE).expect("each comes once");
+    });
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! tcpshm, between this server, its own client, and raw sockets.
 
+mod durability;
 mod files;
 mod gather;
 mod handlers;

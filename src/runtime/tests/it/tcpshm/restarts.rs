@@ -1,6 +1,6 @@
 //! What is sent arrives once, although either end is away, or starts again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use shardcast::tcpshm::{Client, ClientError, ClientOptions, LoginError};
 
@@ -95,4 +95,25 @@ fn another_thread_sends_through_a_handle_and_wakes_the_client() {
     }
     let handle = sender.join().expect("it has sent all");
     assert_eq!((handle.next_sequence(), handle.received()), (100, 100));
+}
+
+#[test]
+fn a_client_without_a_connection_sleeps_though_another_thread_sends() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (server, client_folder) = (folder.path().join("server"), folder.path().join("client"));
+    let world = World::start(&server, 1);
+    let mut client = world.connect("client", &client_folder);
+    let handle = client.handle();
+    world.end();
+    let until = Instant::now() + Duration::from_millis(200);
+    let mut turns = 0;
+    while Instant::now() < until {
+        if turns % 10 == 0 {
+            handle.send(types::ECHO, b"kept").expect("there is room");
+        }
+        client.poll(|_, _| {});
+        client.wait(Duration::from_millis(20));
+        turns += 1;
+    }
+    assert!(turns < 100, "{turns} turns in a fifth of a second");
 }

@@ -11,6 +11,7 @@ use std::{
 use shardcast::{
     CloseReason, Listener, Server,
     proto::tcpshm::{Header, Login, LoginResponse, Sequences, Status},
+    stats::PeerStats,
     tcpshm::{
         ByteOrder, Client, ClientOptions, FileError, Geometry, Handler, Message, Mismatch, Name,
         NewConnection, Peer, Protocol, Reject, ServerOptions,
@@ -105,9 +106,12 @@ impl Handler for Recorder {
             }
             types::MANY => {
                 let body = message.body().to_vec();
-                let held = message.hold();
+                let (held, record) = (message.hold(), self.0.clone());
                 return shardcast::task::spawn("many", async move {
                     for _ in 0..100 {
+                        if held.peer().alloc(body.len()).is_err() {
+                            record.add("waits for room");
+                        }
                         held.peer().ready(body.len()).await.expect("it fits");
                         held.peer().send(types::MANY, &body).expect("there is room");
                     }
@@ -157,6 +161,12 @@ impl World {
     /// Stops the server; its folder is free then.
     pub(super) fn end(self) {
         self.server.drain(Duration::from_secs(1)).expect("it ends");
+    }
+
+    /// What is counted of the peers, with one shard.
+    pub(super) fn peers(&self) -> PeerStats {
+        let stats = self.server.handle().stats();
+        stats[0].listeners[0].peers.clone().expect("a client has come")
     }
 
     pub(super) fn address(&self) -> SocketAddr {
