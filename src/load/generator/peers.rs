@@ -119,11 +119,20 @@ impl Clients {
         self.is_kept(kept)
     }
 
-    /// As [`keep`](Self::keep), and sends what was kept.
+    /// Sends messages together, as many as can be kept. Returns their number.
     #[inline]
-    fn push(&mut self, slot: u32, message_type: u16, body: &[u8]) -> bool {
-        let kept = self.clients[slot as usize].send(message_type, body);
-        self.is_kept(kept)
+    fn send_batch(&mut self, slot: u32, messages: u64, message_type: u16, body: &[u8]) -> u64 {
+        let sent = self.clients[slot as usize].send_batch(|batch| {
+            for sent in 0..messages {
+                if let Err(error) = batch.push(message_type, body) {
+                    return (sent, Err(error));
+                }
+            }
+            (messages, Ok(0))
+        });
+        let (sent, last) = sent.unwrap_or_else(|error| (0, Err(error)));
+        self.is_kept(last);
+        sent
     }
 
     #[inline]
@@ -292,7 +301,7 @@ impl Framing for Bodies {
 /// Messages that the server consumes, as many as it can.
 struct OneWay {
     body: Vec<u8>,
-    /// Messages of which only the last is to leave at once.
+    /// Messages that are sent together.
     batch: u32,
     recorder: Recorder,
     counts: Counts,
@@ -314,14 +323,11 @@ impl OneWay {
     fn send(&self, clients: &mut Clients, slot: u32) -> u64 {
         let mut sent = 0;
         while sent < u64::from(MESSAGES_BETWEEN_TURNS) {
-            let first = 1..self.batch;
-            let kept = first.take_while(|_| clients.keep(slot, echo::SINK, &self.body)).count() as u64;
-            sent += kept;
-            if kept + 1 < self.batch.into() || !clients.push(slot, echo::SINK, &self.body) {
-                clients.flush(slot);
+            let batch = clients.send_batch(slot, self.batch.into(), echo::SINK, &self.body);
+            sent += batch;
+            if batch < self.batch.into() {
                 break;
             }
-            sent += 1;
         }
         sent
     }
@@ -371,4 +377,4 @@ const FILLER: u8 = b'x';
 const LOGIN_TIME: Duration = Duration::from_secs(10);
 
 /// After so many messages, acknowledgements are received.
-const MESSAGES_BETWEEN_TURNS: u32 = 64;
+const MESSAGES_BETWEEN_TURNS: u32 = 256;

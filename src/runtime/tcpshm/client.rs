@@ -141,6 +141,11 @@ pub struct ClientMessage<'a> {
     body: &'a [u8],
 }
 
+/// Keeps the messages that are sent together: see [`Client::send_batch`].
+pub struct Batch<'c> {
+    peer: &'c mut Peer<FileStore>,
+}
+
 /// A message that was received and not consumed yet: see [`Client::recv`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Received {
@@ -379,17 +384,37 @@ impl Client {
     /// It cannot be kept.
     #[inline]
     pub fn send(&mut self, message_type: u16, body: &[u8]) -> Result<u64, ClientError> {
-        let (sequence, is_alone) = self.handle.with_peer(|peer| {
+        self.send_batch(|batch| batch.push(message_type, body))?
+    }
+
+    /// Sends several messages, which `f` [pushes](Batch::push), together. When they leave is as for [`send`](Self::send).
+    ///
+    /// # Errors
+    /// The client was never connected; `f` is not called.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use shardcast::tcpshm::{Batch, Client, ClientError};
+    ///
+    /// fn send_all(client: &mut Client, prices: &[f64]) -> Result<(), ClientError> {
+    ///     client.send_batch(|batch: &mut Batch<'_>| {
+    ///         prices.iter().try_for_each(|price| batch.push(1, &price.to_le_bytes()).map(drop))
+    ///     })?
+    /// }
+    /// ```
+    #[inline]
+    pub fn send_batch<R>(&mut self, f: impl FnOnce(&mut Batch<'_>) -> R) -> Result<R, ClientError> {
+        let (result, is_alone) = self.handle.with_peer(|peer| {
             let is_alone = peer.journal().is_empty();
-            peer.send(message_type, body).map(|sequence| (sequence, is_alone))
-        })??;
+            (f(&mut Batch { peer }), is_alone)
+        })?;
         let now = now();
         if is_alone || now >= self.flushed_at + self.gather {
             self.flush_at(now);
         } else {
             self.is_gathering = true;
         }
-        Ok(sequence)
+        Ok(result)
     }
 
     /// Keeps a message, more of which follow: it is sent with the next one, or by [`poll`](Self::poll).
@@ -609,6 +634,17 @@ impl ClientEvent<'static> {
     }
 }
 
+impl Batch<'_> {
+    /// Keeps a message until the server has consumed it. Returns its sequence number.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    #[inline]
+    pub fn push(&mut self, message_type: u16, body: &[u8]) -> Result<u64, ClientError> {
+        Ok(self.peer.send(message_type, body)?)
+    }
+}
+
 impl<'a> ClientMessage<'a> {
     /// Its sequence number.
     pub const fn sequence(&self) -> u64 {
@@ -676,6 +712,12 @@ impl fmt::Debug for Client {
 impl fmt::Debug for ClientHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientHandle").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Batch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch").finish_non_exhaustive()
     }
 }
 

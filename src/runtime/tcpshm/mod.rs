@@ -54,7 +54,7 @@ pub use shardcast_proto::tcpshm::{
     NameError, NotInFront, PeerCounts, Reject, SecondLogin, Sequences, Times, UserData, journal::AppendError,
 };
 
-pub use client::{Client, ClientEvent, ClientHandle, ClientMessage, Received};
+pub use client::{Batch, Client, ClientEvent, ClientHandle, ClientMessage, Received};
 pub use client_options::{ClientError, ClientOptions};
 pub(crate) use files::{BOOT, Directory, random};
 pub use files::{DirectoryError, Durability, FilesConfig};

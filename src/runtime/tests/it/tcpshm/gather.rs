@@ -90,6 +90,21 @@ fn the_first_message_of_a_burst_leaves_at_once_and_the_others_leave_together() {
 }
 
 #[test]
+fn a_batch_leaves_together_and_what_does_not_fit_is_not_kept() {
+    let (mut client, mut stream, _folder) = logged_on(Duration::from_secs(3600));
+    let sent = client.send_batch(|batch| {
+        for number in 0..20_u64 {
+            assert_eq!(batch.push(1, &number.to_le_bytes()).expect("there is room"), number);
+        }
+        batch.push(0, b"").expect_err("no message has type 0");
+        20
+    });
+    assert_eq!(sent.expect("it has logged on"), 20);
+    assert_eq!(read(&mut stream, 20), (0..20).collect::<Vec<_>>());
+    assert_eq!(client.handle().next_sequence(), 20);
+}
+
+#[test]
 fn what_is_pushed_leaves_with_the_next_poll() {
     let (mut client, mut stream, _folder) = logged_on(Duration::ZERO);
     for number in 0..3_u64 {
