@@ -351,7 +351,7 @@ impl<F: Files> PeerTable<F> {
             *admitted = Some(self.ask(from, &client, login, callbacks.as_deref())?);
         }
         let user_data = admitted.as_deref().unwrap_or_default();
-        let Some(entry) = self.vacant(&client, callbacks.as_deref())? else { return Ok(None) };
+        let Some(entry) = self.vacant(&client, callbacks.as_deref(), now)? else { return Ok(None) };
         let Some(remote) = self.begin_anew(&entry, login, callbacks.as_deref())? else { return Ok(None) };
         if !self.match_numbers(&entry, remote, user_data, callbacks.as_deref())? || !self.may_connect(&entry)
         {
@@ -393,6 +393,7 @@ impl<F: Files> PeerTable<F> {
         &self,
         client: &Name,
         callbacks: Option<&dyn Callbacks<F::Store>>,
+        now: Time,
     ) -> Result<Option<Rc<Entry<F::Store>>>, Refused> {
         if let Some(entry) = self.get(client) {
             match (entry.connection.get(), self.config.second_login) {
@@ -420,7 +421,7 @@ impl<F: Files> PeerTable<F> {
         let entry = Rc::new(Entry {
             peer: Rc::new(RefCell::new(peer)),
             connection: Cell::default(),
-            since: Cell::default(),
+            since: Cell::new(now),
         });
         self.peers.borrow_mut().insert(client.clone(), Rc::clone(&entry));
         Ok(self.may_connect(&entry).then_some(entry))

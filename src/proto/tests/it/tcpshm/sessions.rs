@@ -523,6 +523,22 @@ fn a_peer_that_does_not_return_is_forgotten_and_makes_room() {
     assert!(server.table.get(&super::memory::name("client")).is_none());
 }
 
+/// As after a restart of the server, on a machine that was not restarted for long.
+#[test]
+fn a_peer_is_not_forgotten_because_its_first_login_is_refused() {
+    let (disk, day) = (Disk::default(), Duration::from_secs(24 * 3600));
+    let mut server = Server::new(&disk, table(|it| it.forget_after = day));
+    let (now, mut sent) = (START + 100 * day, Vec::new());
+    // It says that it has consumed what it was not sent.
+    login(b"client", b"server", 5, 0, 0).encode(&Geometry::default(), &mut sent);
+    for now in [now, now + day / 2] {
+        let mut accepted = server.accept(now);
+        accepted.receive(&sent, now, nothing);
+        assert!(!accepted.session.is_established());
+    }
+    assert!(server.log().iter().all(|line| !line.starts_with("forgotten")));
+}
+
 #[test]
 fn what_is_kept_for_a_client_survives_the_loss_of_its_first_response() {
     let (disk, other) = (Disk::default(), Disk::default());
