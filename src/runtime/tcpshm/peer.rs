@@ -80,6 +80,24 @@ impl<D> Peer<D> {
         Self { inner: Rc::new(inner) }
     }
 
+    /// Its data, if there is no other handle; then it must not be needed until it returns.
+    pub(super) fn into_data(self) -> Result<D, Self> {
+        let inner = Rc::try_unwrap(self.inner).map_err(|inner| Self { inner })?;
+        // All fields, so that a new one is thought of.
+        let Inner {
+            data,
+            entry: _,
+            syncs: _,
+            name: _,
+            connection: _,
+            closed: _,
+            in_handler: _,
+            is_scheduled: _,
+            spare: _,
+        } = inner;
+        Ok(data)
+    }
+
     pub(super) fn handle_opened(&self, connection: &Connection) {
         self.inner.connection.replace(Some(connection.clone()));
         self.inner.closed.set(None);
