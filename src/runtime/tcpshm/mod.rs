@@ -44,6 +44,8 @@ mod client_options;
 mod files;
 mod peer;
 mod server;
+mod topic_client;
+mod topics;
 
 pub use shardcast_proto::tcpshm::{
     ByteOrder, FileError, Gap, Geometry, GeometryError, LoggedOn, LoginError, Mismatch, MismatchPolicy, Name,
@@ -56,3 +58,4 @@ pub(crate) use files::{BOOT, Directory, random};
 pub use files::{DirectoryError, Durability, FilesConfig};
 pub use peer::{Allocated, Held, Incoming, Message, Peer};
 pub use server::{Handler, NewConnection, PeerService, Place, Protocol, ServerOptions};
+pub use topic_client::{TopicClient, TopicPublisher};

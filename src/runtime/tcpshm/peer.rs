@@ -15,10 +15,10 @@ use shardcast_proto::{
     tcpshm::{self, Name, NotInFront, PeerCounts, Unconsumed, journal::AppendError},
 };
 
-use super::files::FileStore;
+use super::{files::FileStore, topics::PeerTopics};
 use crate::{Connection, conns::Conns, reactor::current, task};
 
-type Entry = tcpshm::Entry<FileStore>;
+pub(super) type Entry = tcpshm::Entry<FileStore>;
 
 /// One end of a named connection, on the shard that owns the name. It outlives its connections: messages can be sent while
 /// the peer is away. Cheap to clone.
@@ -65,6 +65,8 @@ struct Inner<D> {
     /// The connection will be asked for what has changed.
     is_scheduled: Rc<Cell<bool>>,
     spare: Cell<Vec<u8>>,
+    /// Since it has used them.
+    topics: RefCell<Option<Rc<PeerTopics>>>,
 }
 
 impl<D> Peer<D> {
@@ -78,6 +80,7 @@ impl<D> Peer<D> {
             in_handler: Cell::default(),
             is_scheduled: Rc::default(),
             spare: Cell::default(),
+            topics: RefCell::default(),
         };
         Self { inner: Rc::new(inner) }
     }
@@ -90,6 +93,8 @@ impl<D> Peer<D> {
     pub(super) fn handle_closed(&self, why: CloseReason) {
         self.inner.connection.take();
         self.inner.closed.set(Some(why));
+        let topics = self.inner.topics.borrow().clone();
+        topics.into_iter().for_each(|topics| topics.handle_closed());
     }
 
     /// Its name.
@@ -148,25 +153,11 @@ impl<D> Peer<D> {
             let reserved = self.core().borrow_mut().journal_mut().reserve(len);
             match reserved {
                 // Nothing tells when there is room on the disk again.
-                Err(AppendError::Grow(_)) => or(self.consumed(), task::sleep(DISK_PAUSE)).await,
-                Err(AppendError::Full) => self.consumed().await,
+                Err(AppendError::Grow(_)) => or(consumed(self.core()), task::sleep(DISK_PAUSE)).await,
+                Err(AppendError::Full) => consumed(self.core()).await,
                 reserved => return reserved,
             }
         }
-    }
-
-    /// Waits until the peer has consumed something.
-    async fn consumed(&self) {
-        let first = self.core().borrow().journal().first();
-        poll_fn(|cx| {
-            let mut peer = self.core().borrow_mut();
-            if peer.journal().first() != first {
-                return Poll::Ready(());
-            }
-            peer.wake_writer(cx.waker());
-            Poll::Pending
-        })
-        .await;
     }
 
     /// Room for a message of `len` bytes, to be filled and [pushed](Allocated::push).
@@ -258,13 +249,25 @@ impl<D> Peer<D> {
     /// The connection is asked for what has changed, later in this turn.
     #[inline]
     fn changed(&self) {
-        let Inner { in_handler, is_scheduled, entry, .. } = &*self.inner;
-        if !in_handler.get()
-            && let Some(id) = entry.connection()
-            && !is_scheduled.replace(true)
-        {
-            schedule(id, Rc::clone(is_scheduled));
+        if !self.inner.in_handler.get() {
+            changed(&self.inner.entry, &self.inner.is_scheduled);
         }
+    }
+
+    /// Its topics, from now on, if there is a shard for them.
+    pub(super) fn topics(&self, connection: &Connection) -> Option<Rc<PeerTopics>> {
+        let Inner { topics, entry, is_scheduled, .. } = &*self.inner;
+        let mut topics = topics.borrow_mut();
+        if topics.is_none() {
+            *topics = PeerTopics::new(Rc::clone(entry), Rc::clone(is_scheduled), connection.peer().ip());
+        }
+        topics.clone()
+    }
+
+    /// Ends its subscriptions.
+    pub(super) fn leave_topics(&self) {
+        let left = self.inner.topics.take();
+        drop(left);
     }
 
     /// A message goes to the handler; what it does with it is known when the result is dropped.
@@ -272,6 +275,30 @@ impl<D> Peer<D> {
         self.inner.in_handler.set(true);
         Delivery { peer: self, now, how: Cell::new(Unconsumed::Failed) }
     }
+}
+
+/// The connection of this peer is asked for what has changed, later in this turn.
+#[inline]
+pub(super) fn changed(entry: &Entry, is_scheduled: &Rc<Cell<bool>>) {
+    if let Some(id) = entry.connection()
+        && !is_scheduled.replace(true)
+    {
+        schedule(id, Rc::clone(is_scheduled));
+    }
+}
+
+/// Waits until the peer has consumed something.
+pub(super) async fn consumed(peer: &RefCell<tcpshm::Peer<FileStore>>) {
+    let first = peer.borrow().journal().first();
+    poll_fn(|cx| {
+        let mut peer = peer.borrow_mut();
+        if peer.journal().first() != first {
+            return Poll::Ready(());
+        }
+        peer.wake_writer(cx.waker());
+        Poll::Pending
+    })
+    .await;
 }
 
 #[cold]
@@ -493,4 +520,4 @@ impl<D> fmt::Debug for Allocated<'_, D> {
 }
 
 /// How often it is tried whether there is room on the disk.
-const DISK_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const DISK_PAUSE: Duration = Duration::from_millis(100);

@@ -5,3 +5,4 @@ mod handlers;
 mod hostile;
 mod restarts;
 mod support;
+mod topics;
