@@ -1,6 +1,6 @@
 //! `shardcast sub`.
 
-use std::{process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
@@ -12,7 +12,13 @@ use super::{
     output::{self, Ended, Output},
     parse_position,
 };
-use crate::{exit, output::print_error, protocols::Registry, signals::Stop};
+use crate::{
+    config::DataDir,
+    exit,
+    output::print_error,
+    protocols::{ClientOptions, Registry},
+    signals::Stop,
+};
 
 /// Arguments of `sub`.
 #[derive(Args, Debug)]
@@ -28,6 +34,25 @@ pub(crate) struct SubArgs {
     /// Exit after this many messages
     #[arg(long, value_name = "N")]
     count: Option<u64>,
+    /// Name of the subscriber, which continues where the last one has ended
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Directory of its files [default: clients in server.data_dir]
+    #[arg(long, value_name = "DIR", requires = "name")]
+    dir: Option<PathBuf>,
+}
+
+impl SubArgs {
+    /// The directory of the files of a subscriber with a name.
+    fn directory(&self) -> anyhow::Result<PathBuf> {
+        match &self.dir {
+            Some(directory) => Ok(directory.clone()),
+            None => {
+                let server = DataDir::Auto.path().context("there is no directory for files: use --dir")?;
+                Ok(server.join("clients"))
+            }
+        }
+    }
 }
 
 /// Prints messages until a signal.
@@ -41,7 +66,13 @@ pub(crate) fn run(args: &SubArgs, registry: &Registry) -> anyhow::Result<ExitCod
     }
     let stop = Stop::watch().context("cannot watch for signals")?;
     let server = args.connect.server(registry)?;
-    let mut client = server.client(None)?;
+    if args.name.is_some() && !server.topics.named {
+        print_error("error: --name is for protocols whose clients have names");
+        return Ok(ExitCode::from(exit::EXIT_CONFIGURATION));
+    }
+    let directory = args.name.as_ref().map(|_| args.directory()).transpose()?;
+    let name = args.name.as_deref().zip(directory.as_deref());
+    let mut client = server.client(&ClientOptions { messages_max: None, name })?;
     let mut topics = args.topics.clone();
     if topics.is_empty() {
         topics.push("*".parse()?);
