@@ -120,6 +120,12 @@ pub(super) struct Locals {
     places: HashMap<u64, u32>,
 }
 
+impl Local {
+    pub(super) const fn is_named(&self) -> bool {
+        matches!(self.to, To::Named(_))
+    }
+}
+
 impl Locals {
     pub(super) fn insert(&mut self, local: Local) -> u32 {
         let number = local.number;

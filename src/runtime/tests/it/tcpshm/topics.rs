@@ -11,7 +11,7 @@ use std::{
 use shardcast::{
     Listener, Server, ServerConfig,
     proto::{Position, PublishHeader, Recovery, TopicName, topics::RequestError},
-    push::{PublishOptions, SubscribeOptions},
+    push::{PublishOptions, SubscribeOptions, Subscriber},
     tars::Framed,
     tcpshm::{
         Client, ClientOptions, Handler as _, MismatchPolicy, Protocol, Sequences, ServerOptions, TopicClient,
@@ -166,7 +166,9 @@ fn messages_come_from_and_go_to_all_protocols() {
     others.subscribe("news".parse().expect("a filter"), None);
     while !matches!(others.recv(PATIENCE), Some(TopicEvent::Subscribed { .. })) {}
     let mut peer = world.subscriber("peer", "ne*");
-    assert_eq!(world.presence("news"), 2);
+    let presence = world.server.handle().presence("news").wait().expect("the server runs").expect("a topic");
+    assert_eq!(presence.count, 2);
+    assert!(presence.subscribers.iter().any(|it| matches!(it, Subscriber::Peer { .. })));
 
     let published = others.publisher().publish(&topic("news"), PublishHeader::default(), b"one");
     let one = published.expect("it is published").position;
@@ -242,6 +244,24 @@ fn what_is_published_while_a_subscriber_is_away_arrives_once_and_in_order() {
     world.publish("t", "last");
     assert_eq!(body(&mut peer), "last");
     assert_eq!(world.unkept(), 0);
+}
+
+#[test]
+fn a_message_that_a_client_has_not_finished_comes_again() {
+    let world = World::start();
+    let mut peer = world.subscriber("peer", "t");
+    for text in ["one", "two", "three"] {
+        world.publish("t", text);
+    }
+    assert_eq!((body(&mut peer), body(&mut peer)), ("one".into(), "two".into()));
+    // It ends without a chance to consume the second one.
+    let panicked = std::thread::spawn(move || {
+        let _peer = peer;
+        panic!("this client fails");
+    });
+    assert!(panicked.join().is_err());
+    let mut peer = world.client("peer");
+    assert_eq!((body(&mut peer), body(&mut peer)), ("two".into(), "three".into()));
 }
 
 /// The journal has room for about 60 of these messages.
@@ -439,4 +459,65 @@ fn requests_that_come_in_a_flood_are_answered_each_once() {
         })
         .collect();
     assert_eq!(received, published[..received.len()]);
+}
+
+/// Topics with a name and a pattern, a journal that is often full, and a peer that often goes away: nothing is lost that a
+/// history has, and each topic stays in order.
+#[test]
+fn full_journals_and_absences_in_any_order_lose_nothing() {
+    const TOPICS: [&str; 3] = ["a", "b", "c"];
+    const MESSAGES: u64 = 3_000;
+    let world = World::start_with(|options, config| {
+        options.files.journal_bytes_max = 64 << 10;
+        config.push.history_messages_max = 10_000;
+        config.push.history_bytes_max = 10 << 20;
+    });
+    let mut peer = world.client("peer");
+    for name in TOPICS {
+        peer.subscribe(name.parse().expect("a filter"), None);
+    }
+    for _ in TOPICS {
+        subscribed(&mut peer);
+    }
+    let publisher = {
+        let handle = world.server.handle();
+        std::thread::spawn(move || {
+            let publishers = TOPICS.map(|name| handle.publisher(name).expect("a topic"));
+            for number in 0..MESSAGES {
+                let publisher = &publishers[(number % 3) as usize];
+                let body = format!("{number:500}");
+                while publisher.publish(body.clone()).is_err() {
+                    std::thread::yield_now();
+                }
+            }
+        })
+    };
+    let mut next = [0, 1, 2];
+    let mut random = 1_u64;
+    while next.iter().any(|next| *next < MESSAGES) {
+        // Some messages, and then it is away for a while.
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        for _ in 0..random >> 55 {
+            match peer.recv(Duration::from_secs(1)) {
+                Some(TopicEvent::Message { topic, body, .. }) => {
+                    let number: u64 = String::from_utf8_lossy(&body).trim().parse().expect("a number");
+                    let next = &mut next[TOPICS.iter().position(|it| *it == topic).expect("a topic")];
+                    assert_eq!(number, *next, "{topic}");
+                    *next += 3;
+                }
+                Some(TopicEvent::Lost { topic, from, to, .. }) => panic!("{topic} lost {from} to {to}"),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        if random >> 62 == 0 {
+            drop(peer);
+            peer = world.client("peer");
+            for name in TOPICS {
+                peer.subscribe(name.parse().expect("a filter"), None);
+            }
+        }
+    }
+    publisher.join().expect("it does not panic");
+    assert!(world.unkept() > 0, "the journal was full at times");
 }
