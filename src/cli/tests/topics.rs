@@ -127,6 +127,59 @@ fn a_subscriber_with_a_name_continues_where_it_has_ended() {
 }
 
 #[test]
+fn a_subscriber_with_a_name_that_is_killed_loses_nothing() {
+    let server = Server::start("killed");
+    let files = tempfile::tempdir().expect("a place for files");
+    let sub = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shardcast"));
+        command.args([
+            "sub",
+            "t",
+            "--via",
+            "tcpshm",
+            "--connect",
+            &server.tcpshm,
+            "--name",
+            "reader",
+            "--dir",
+        ]);
+        let mut child = command
+            .arg(files.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it was built");
+        let lines = BufReader::new(child.stdout.take().expect("piped")).lines().map_while(Result::ok);
+        (child, lines)
+    };
+    let (mut first, lines) = sub();
+    let mut notes = BufReader::new(first.stderr.take().expect("piped")).lines().map_while(Result::ok);
+    assert!(notes.any(|line| line.starts_with("subscribed to ")));
+    let output = server.run("pub", &["t", "x", "--count", "2000"]);
+    assert_eq!(output.status.code(), Some(0));
+    // It is killed while it prints; what it has written can still be read.
+    let mut lines = lines.peekable();
+    lines.peek().expect("a line");
+    first.kill().expect("it runs");
+    first.wait().expect("it ends");
+    let offset = |line: &str| -> u64 {
+        let (_, offset) = line.trim_end_matches(" x").rsplit_once(':').expect("a position");
+        offset.parse().expect("a number")
+    };
+    let before: Vec<_> = lines.map(|line| offset(&line)).collect();
+    let last = before.len() as u64;
+    assert!(before.into_iter().eq(1..=last));
+    let (mut second, lines) = sub();
+    // It would wait for more.
+    let after: Vec<_> = lines.map(|line| offset(&line)).take_while(|offset| *offset < 2000).collect();
+    second.kill().expect("it runs");
+    second.wait().expect("it ends");
+    let repeated = after.iter().filter(|offset| **offset <= last).count();
+    assert!(repeated <= 1, "only the last one may be printed again: {repeated}");
+    assert!(after.into_iter().skip(repeated).eq(last + 1..2000), "after {last}");
+}
+
+#[test]
 fn scripts_get_objects_and_resume_where_they_were() {
     let server = Server::start("scripts");
     let published = server.objects("pub", &["t", "hello", "--json", "--count", "3"]);

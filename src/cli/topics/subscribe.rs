@@ -81,7 +81,8 @@ pub(crate) fn run(args: &SubArgs, registry: &Registry) -> anyhow::Result<ExitCod
         client.subscribe(topic, args.since);
     }
     let output = Output::new(args.connect.json, stop.clone()).context("cannot start a thread")?;
-    let mut print = Printer { output, connected: false, messages: 0 };
+    let is_named = args.name.is_some();
+    let mut print = Printer { output, connected: false, messages: 0, is_named };
     let mut outcome = Ok(());
     while outcome.is_ok() && args.count.is_none_or(|count| print.messages < count) && !stop.is_requested() {
         if let Some(event) = client.recv(PATIENCE) {
@@ -99,6 +100,8 @@ struct Printer {
     output: Output,
     connected: bool,
     messages: u64,
+    /// A message is consumed when the next event is requested: not before its line is written.
+    is_named: bool,
 }
 
 impl Printer {
@@ -131,6 +134,9 @@ impl Printer {
                 let fields = output::message(&topic, position, &body);
                 let text = output::message_text(&topic, position, &body);
                 self.output.line("message", fields, &text)?;
+                if self.is_named {
+                    self.output.written()?;
+                }
             }
             TopicEvent::Lost { topic, epoch, from, to } => {
                 let fields = json!({ "topic": topic, "epoch": epoch, "from": from, "to": to });

@@ -176,6 +176,7 @@ impl<S: Store> Peer<S> {
     /// Replaces the journal, because both ends begin anew.
     pub fn replace_journal(&mut self, journal: Journal<S>) {
         self.journal = journal;
+        self.writers.drain(..).for_each(Waker::wake);
         self.handle_closed();
     }
 

@@ -287,15 +287,14 @@ pub(super) fn changed(entry: &Entry, is_scheduled: &Rc<Cell<bool>>) {
     }
 }
 
-/// Waits until the peer has consumed something.
+/// Waits until the peer has consumed something, or its journal was replaced; perhaps for less.
 pub(super) async fn consumed(peer: &RefCell<tcpshm::Peer<FileStore>>) {
-    let first = peer.borrow().journal().first();
+    let mut waits = false;
     poll_fn(|cx| {
-        let mut peer = peer.borrow_mut();
-        if peer.journal().first() != first {
+        if std::mem::replace(&mut waits, true) {
             return Poll::Ready(());
         }
-        peer.wake_writer(cx.waker());
+        peer.borrow_mut().wake_writer(cx.waker());
         Poll::Pending
     })
     .await;

@@ -43,14 +43,15 @@ impl World {
 
     fn start_with(change: impl FnOnce(&mut ServerOptions, &mut ServerConfig)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let server = start(folder.path(), change);
+        let server = start(folder.path(), "127.0.0.1:0".parse().expect("an address"), change);
         Self { server, folder }
     }
 
     /// The same, after its process has ended: with the same files, and without anything in memory.
     fn restart(self) -> Self {
+        let address = self.address();
         self.server.drain(Duration::from_secs(1)).expect("it ends");
-        Self { server: start(self.folder.path(), |_, _| {}), ..self }
+        Self { server: start(self.folder.path(), address, |_, _| {}), ..self }
     }
 
     fn address(&self) -> SocketAddr {
@@ -89,24 +90,30 @@ impl World {
     }
 }
 
-fn start(folder: &Path, change: impl FnOnce(&mut ServerOptions, &mut ServerConfig)) -> Server {
+fn start(
+    folder: &Path,
+    address: SocketAddr,
+    change: impl FnOnce(&mut ServerOptions, &mut ServerConfig),
+) -> Server {
     let mut options = ServerOptions::new(folder.join("server"));
     options.mismatch = MismatchPolicy::ResetToPeer;
     let mut config = crate::support::config();
     change(&mut options, &mut config);
     let protocol = Protocol::open("server", &options).expect("a free folder");
     let record = Record::default();
-    let peers =
-        Listener::new("peers", "127.0.0.1:0").protocol(protocol, move |_| Recorder(record.clone()).service());
+    let peers = Listener::new("peers", address.to_string())
+        .protocol(protocol, move |_| Recorder(record.clone()).service());
     let framed = Listener::new("framed", "127.0.0.1:0").protocol(Framed::default(), |_| Silent);
     Server::builder().config(config).listen(peers).listen(framed).shards(2).start().expect("it starts")
 }
 
 /// The next event that is not about the connection.
 fn event(client: &mut TopicClient) -> TopicEvent {
+    let until = std::time::Instant::now() + PATIENCE;
     loop {
         match client.recv(PATIENCE).expect("an event") {
-            TopicEvent::Connected | TopicEvent::Disconnected(_) | TopicEvent::ConnectFailed => {}
+            TopicEvent::Connected | TopicEvent::Disconnected(_) => {}
+            TopicEvent::ConnectFailed => assert!(std::time::Instant::now() < until, "it cannot connect"),
             event => return event,
         }
     }
@@ -336,6 +343,18 @@ fn a_restart_of_the_server_is_a_gap() {
     assert_eq!(world.presence("t"), 0);
     let since = peer.position("t");
     peer.subscribe("t".parse().expect("a filter"), since);
+    assert!(matches!(subscribed(&mut peer).1, Recovery::Gap { .. }));
+    world.publish("t", "after");
+    assert_eq!(body(&mut peer), "after");
+}
+
+#[test]
+fn a_client_subscribes_again_when_the_server_is_back() {
+    let world = World::start();
+    let mut peer = world.subscriber("peer", "t");
+    world.publish("t", "before");
+    assert_eq!(body(&mut peer), "before");
+    let world = world.restart();
     assert!(matches!(subscribed(&mut peer).1, Recovery::Gap { .. }));
     world.publish("t", "after");
     assert_eq!(body(&mut peer), "after");
