@@ -42,6 +42,7 @@
 mod client;
 mod client_options;
 mod files;
+mod output;
 mod peer;
 mod server;
 mod topic_client;

@@ -5,20 +5,20 @@ use std::{
     ops::{Deref, DerefMut},
     rc::Rc,
     task::Poll,
-    time::Duration,
 };
 
-use futures_lite::future::or;
 use shardcast_proto::{
-    ConnId, Time,
+    Time,
     connection::CloseReason,
     tcpshm::{self, Name, NotInFront, PeerCounts, Unconsumed, journal::AppendError},
 };
 
-use super::{files::FileStore, topics::PeerTopics};
-use crate::{Connection, conns::Conns, reactor::current, task};
-
-pub(super) type Entry = tcpshm::Entry<FileStore>;
+use super::{
+    files::FileStore,
+    output::{Entry, Output},
+    topics::PeerTopics,
+};
+use crate::{Connection, reactor::current};
 
 /// One end of a named connection, on the shard that owns the name. It outlives its connections: messages can be sent while
 /// the peer is away. Cheap to clone.
@@ -55,15 +55,13 @@ pub struct Peer<D = ()> {
 }
 
 struct Inner<D> {
-    entry: Rc<Entry>,
+    output: Rc<Output>,
     name: Name,
     data: D,
     connection: RefCell<Option<Connection>>,
     closed: Cell<Option<CloseReason>>,
     /// What is sent now leaves when the handler returns.
     in_handler: Cell<bool>,
-    /// The connection will be asked for what has changed.
-    is_scheduled: Rc<Cell<bool>>,
     spare: Cell<Vec<u8>>,
     /// Since it has used them.
     topics: RefCell<Option<Rc<PeerTopics>>>,
@@ -72,13 +70,12 @@ struct Inner<D> {
 impl<D> Peer<D> {
     pub(super) fn new(entry: Rc<Entry>, name: Name, data: D) -> Self {
         let inner = Inner {
-            entry,
+            output: Output::new(entry),
             name,
             data,
             connection: RefCell::default(),
             closed: Cell::default(),
             in_handler: Cell::default(),
-            is_scheduled: Rc::default(),
             spare: Cell::default(),
             topics: RefCell::default(),
         };
@@ -149,15 +146,7 @@ impl<D> Peer<D> {
     /// # Errors
     /// It never can.
     pub async fn ready(&self, len: usize) -> Result<(), AppendError> {
-        loop {
-            let reserved = self.core().borrow_mut().journal_mut().reserve(len);
-            match reserved {
-                // Nothing tells when there is room on the disk again.
-                Err(AppendError::Grow(_)) => or(consumed(self.core()), task::sleep(DISK_PAUSE)).await,
-                Err(AppendError::Full) => consumed(self.core()).await,
-                reserved => return reserved,
-            }
-        }
+        self.inner.output.ready(len).await
     }
 
     /// Room for a message of `len` bytes, to be filled and [pushed](Allocated::push).
@@ -243,23 +232,23 @@ impl<D> Peer<D> {
     }
 
     fn core(&self) -> &RefCell<tcpshm::Peer<FileStore>> {
-        self.inner.entry.peer()
+        self.inner.output.core()
     }
 
     /// The connection is asked for what has changed, later in this turn.
     #[inline]
     fn changed(&self) {
         if !self.inner.in_handler.get() {
-            changed(&self.inner.entry, &self.inner.is_scheduled);
+            self.inner.output.changed();
         }
     }
 
     /// Its topics, from now on, if there is a shard for them.
     pub(super) fn topics(&self, connection: &Connection) -> Option<Rc<PeerTopics>> {
-        let Inner { topics, entry, is_scheduled, .. } = &*self.inner;
+        let Inner { topics, output, .. } = &*self.inner;
         let mut topics = topics.borrow_mut();
         if topics.is_none() {
-            *topics = PeerTopics::new(Rc::clone(entry), Rc::clone(is_scheduled), connection.peer().ip());
+            *topics = PeerTopics::new(Rc::clone(output), connection.peer().ip());
         }
         topics.clone()
     }
@@ -275,40 +264,6 @@ impl<D> Peer<D> {
         self.inner.in_handler.set(true);
         Delivery { peer: self, now, how: Cell::new(Unconsumed::Failed) }
     }
-}
-
-/// The connection of this peer is asked for what has changed, later in this turn.
-#[inline]
-pub(super) fn changed(entry: &Entry, is_scheduled: &Rc<Cell<bool>>) {
-    if let Some(id) = entry.connection()
-        && !is_scheduled.replace(true)
-    {
-        schedule(id, Rc::clone(is_scheduled));
-    }
-}
-
-/// Waits until the peer has consumed something, or its journal was replaced; perhaps for less.
-pub(super) async fn consumed(peer: &RefCell<tcpshm::Peer<FileStore>>) {
-    let mut waits = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut waits, true) {
-            return Poll::Ready(());
-        }
-        peer.borrow_mut().wake_writer(cx.waker());
-        Poll::Pending
-    })
-    .await;
-}
-
-#[cold]
-fn schedule(id: ConnId, is_scheduled: Rc<Cell<bool>>) {
-    // Without a shard, the connection is gone.
-    current::with(|reactor| {
-        reactor.defer(move || {
-            is_scheduled.set(false);
-            current::with_part(|conns: &Rc<Conns>| conns.session_changed(id));
-        });
-    });
 }
 
 /// A message while the handler has it. If the handler panics, it has failed.
@@ -517,6 +472,3 @@ impl<D> fmt::Debug for Allocated<'_, D> {
         f.debug_struct("Allocated").field("len", &self.body.len()).finish_non_exhaustive()
     }
 }
-
-/// How often it is tried whether there is room on the disk.
-pub(super) const DISK_PAUSE: Duration = Duration::from_millis(100);

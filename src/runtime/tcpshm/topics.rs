@@ -11,7 +11,7 @@
 //! ```
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     collections::{BTreeMap, VecDeque},
     net::IpAddr,
     rc::{Rc, Weak},
@@ -19,7 +19,6 @@ use std::{
     time::Duration,
 };
 
-use futures_lite::future::or;
 use shardcast_proto::{
     Message, Position, Recovery, Refusal, TopicFilter,
     push::{HubResponse, Publication, Subscribed},
@@ -34,7 +33,7 @@ use shardcast_proto::{
     },
 };
 
-use super::peer::{DISK_PAUSE, Entry, changed, consumed};
+use super::output::Output;
 use crate::{
     conns::Conns,
     push::{Named, Push, Sink, filter},
@@ -45,8 +44,7 @@ use crate::{
 /// The topics of one peer, on its shard. Dropping it ends its subscriptions.
 pub(super) struct PeerTopics {
     this: Weak<Self>,
-    entry: Rc<Entry>,
-    is_scheduled: Rc<Cell<bool>>,
+    output: Rc<Output>,
     /// The listener whose counters count.
     listener: u32,
     named: Named,
@@ -93,13 +91,12 @@ enum Phase {
 
 impl PeerTopics {
     /// `ip` has a share of what the peer has in the hub. `None`: there is no shard.
-    pub(super) fn new(entry: Rc<Entry>, is_scheduled: Rc<Cell<bool>>, ip: IpAddr) -> Option<Rc<Self>> {
+    pub(super) fn new(output: Rc<Output>, ip: IpAddr) -> Option<Rc<Self>> {
         let listener = current::with_part(|conns: &Rc<Conns>| conns.served())?;
         current::with_part(|push: &Rc<Push>| {
             Rc::new_cyclic(|this| Self {
                 this: Weak::clone(this),
-                entry,
-                is_scheduled,
+                output,
                 listener,
                 named: Named::new(push, Weak::clone(this) as _, ip),
                 state: RefCell::default(),
@@ -146,7 +143,7 @@ impl PeerTopics {
         let Some((id, asked)) = topics::load(message_type, body) else { return };
         let (op, result) = match asked {
             Ok(Asked::Forget) => {
-                self.entry.forget();
+                self.output.entry().forget();
                 return self.say(|out| topics::encode_forgotten(id, out));
             }
             Ok(Asked::Control(request)) => (message_type as u8, self.ask(id, request)),
@@ -230,7 +227,7 @@ impl PeerTopics {
         }
         if state.is_suspended {
             // It would be suspended before it begins.
-            let held = self.entry.peer().borrow().journal().messages_held();
+            let held = self.output.core().borrow().journal().messages_held();
             return Err(Refusal::Busy { waiting: held, max: held });
         }
         let ask = state.next_ask();
@@ -307,12 +304,12 @@ impl PeerTopics {
         }
         // The hub may be in the middle of its work.
         self.later(move |this| ended.iter().for_each(|filter| _ = this.named.unsubscribe(filter)));
-        let (this, entry) = (Weak::clone(&self.this), Rc::clone(&self.entry));
+        let (this, output) = (Weak::clone(&self.this), Rc::clone(&self.output));
         task::spawn("tcpshm topics", async move {
             // Not at each message that is consumed.
-            let held_max = entry.peer().borrow().journal().bytes_held() / 2;
+            let held_max = output.core().borrow().journal().bytes_held() / 2;
             loop {
-                has_room(&entry, len, held_max).await;
+                has_room(&output, len, held_max).await;
                 let Some(this) = this.upgrade() else { return };
                 if this.say_waiting() {
                     this.state.borrow_mut().is_suspended = false;
@@ -387,7 +384,7 @@ impl PeerTopics {
             HubResponse::History(history) => {
                 self.state.borrow_mut().is_looking_back = false;
                 let messages = history.messages.iter().map(|it| as_message(it)).collect::<Vec<_>>();
-                let len_max = self.entry.peer().borrow().journal().body_max();
+                let len_max = self.output.core().borrow().journal().body_max();
                 let (head, recovery) = (history.head, history.recovery);
                 self.say(|out| topics::encode_history(id, head, recovery, &messages, len_max, out));
             }
@@ -421,8 +418,8 @@ impl PeerTopics {
     }
 
     fn keep(&self, message_type: u16, body: &[u8]) -> Result<(), AppendError> {
-        self.entry.peer().borrow_mut().send(message_type, body)?;
-        changed(&self.entry, &self.is_scheduled);
+        self.output.core().borrow_mut().send(message_type, body)?;
+        self.output.changed();
         Ok(())
     }
 
@@ -497,19 +494,10 @@ fn subscribed(response: &HubResponse) -> Result<Subscribed, Refusal> {
 }
 
 /// Waits until the journal has room for a message of `len` bytes, and keeps at most `held_max`.
-async fn has_room(entry: &Entry, len: usize, held_max: u64) {
-    loop {
-        let (reserved, held) = {
-            let mut peer = entry.peer().borrow_mut();
-            (peer.journal_mut().reserve(len), peer.journal().bytes_held())
-        };
-        match reserved {
-            Ok(()) if held <= held_max => return,
-            // Nothing tells when there is room on the disk again.
-            Err(AppendError::Grow(_)) => or(consumed(entry.peer()), task::sleep(DISK_PAUSE)).await,
-            Err(AppendError::TooLong { .. } | AppendError::Type) => return,
-            Ok(()) | Err(AppendError::Full) => consumed(entry.peer()).await,
-        }
+async fn has_room(output: &Output, len: usize, held_max: u64) {
+    // What never has room is dropped.
+    while output.ready(len).await.is_ok() && output.core().borrow().journal().bytes_held() > held_max {
+        output.consumed().await;
     }
 }
 
