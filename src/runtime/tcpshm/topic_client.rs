@@ -194,9 +194,12 @@ impl TopicClient {
         self.send();
     }
 
-    /// Ends a subscription, if this client has made it. Messages that are kept still come.
+    /// Ends a subscription of the name, also one that an earlier client has made. Messages that are kept still come.
     pub fn unsubscribe(&mut self, filter: &TopicFilter) {
-        self.topics.unsubscribe(filter);
+        if !self.topics.unsubscribe(filter) {
+            // It may not exist.
+            self.publisher().send(&Request::Unsubscribe { filter }, |_| {});
+        }
         self.send();
     }
 

@@ -223,6 +223,15 @@ fn requests_are_answered_and_refused() {
         peer.recv(Duration::ZERO);
         world.presence("t") == 0
     });
+
+    // One that an earlier client of the name has made.
+    drop(world.subscriber("other", "t"));
+    let mut other = world.client("other");
+    other.unsubscribe(&"t".parse().expect("a filter"));
+    eventually(PATIENCE, || {
+        other.recv(Duration::ZERO);
+        world.presence("t") == 0
+    });
 }
 
 #[test]
