@@ -10,7 +10,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
@@ -30,7 +30,10 @@ use shardcast::{
             control::{self, Request},
         },
     },
-    tcpshm::{self, ByteOrder, Geometry, MismatchPolicy, SecondLogin, ServerOptions, UserData},
+    tcpshm::{
+        self, ByteOrder, ClientError, Geometry, LoginError, MismatchPolicy, SecondLogin, ServerOptions,
+        UserData,
+    },
 };
 use shardcast_load::echo;
 use tempfile::TempDir;
@@ -245,8 +248,16 @@ struct Shared {
 
 fn connect(to: &str, options: &ClientOptions<'_>) -> anyhow::Result<Box<dyn TopicClient>> {
     let connect = |name: &str, directory: &Path| {
-        let connected = tcpshm::TopicClient::connect(name, to, tcpshm::ClientOptions::new(directory));
-        connected.with_context(|| format!("cannot connect to {to}"))
+        let until = Instant::now() + REFUSED_TIME;
+        loop {
+            match tcpshm::TopicClient::connect(name, to, tcpshm::ClientOptions::new(directory)) {
+                // The server may not know yet that the last one of this name has ended.
+                Err(ClientError::Login(LoginError::Refused { .. })) if Instant::now() < until => {
+                    thread::sleep(REFUSED_PAUSE);
+                }
+                connected => return connected.with_context(|| format!("cannot connect to {to}")),
+            }
+        }
     };
     let (client, files) = match options.name {
         Some((name, directory)) => (connect(name, directory)?, None),
@@ -359,6 +370,10 @@ const NAME: &str = "tcpshm";
 
 /// The longest name, by default.
 const NAME_LEN: usize = 15;
+
+/// How long a client that is refused tries again, and the pause before it does.
+const REFUSED_TIME: Duration = Duration::from_secs(1);
+const REFUSED_PAUSE: Duration = Duration::from_millis(20);
 
 /// How long the driver of a publisher holds the client at once.
 const DRIVE_TIME: Duration = Duration::from_millis(20);

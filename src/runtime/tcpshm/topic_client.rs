@@ -40,7 +40,7 @@ use crate::client::now;
 ///
 /// use shardcast::{
 ///     Listener, Server,
-///     tcpshm::{ClientOptions, Handler, Message, Peer, Protocol, ServerOptions, TopicClient},
+///     tcpshm::{ClientOptions, Handler, Message, Peer, Protocol, SecondLogin, ServerOptions, TopicClient},
 ///     topics::TopicEvent,
 /// };
 ///
@@ -52,7 +52,9 @@ use crate::client::now;
 /// #     }
 /// # }
 /// let folder = tempfile::tempdir()?;
-/// let protocol = Protocol::open("server", &ServerOptions::new(folder.path().join("server")))?;
+/// // The server may not know yet that the first client has ended when the second one connects.
+/// let options = ServerOptions::new(folder.path().join("server")).with(|it| it.second_login = SecondLogin::TakeOver);
+/// let protocol = Protocol::open("server", &options)?;
 /// let listener = Listener::new("peers", "127.0.0.1:0").protocol(protocol, |_| Sink.service());
 /// let server = Server::builder().listen(listener).shards(1).start()?;
 ///

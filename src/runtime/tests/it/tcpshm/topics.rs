@@ -14,8 +14,8 @@ use shardcast::{
     push::{PublishOptions, SubscribeOptions, Subscriber},
     tars::Framed,
     tcpshm::{
-        Client, ClientOptions, Handler as _, MismatchPolicy, Protocol, Sequences, ServerOptions, TopicClient,
-        TopicPublisher,
+        Client, ClientOptions, Handler as _, MismatchPolicy, Protocol, SecondLogin, Sequences, ServerOptions,
+        TopicClient, TopicPublisher,
     },
     topics::{self, TopicEvent, Waiting},
 };
@@ -97,6 +97,8 @@ fn start(
 ) -> Server {
     let mut options = ServerOptions::new(folder.join("server"));
     options.mismatch = MismatchPolicy::ResetToPeer;
+    // It may not know yet that an earlier client of the name has ended.
+    options.second_login = SecondLogin::TakeOver;
     let mut config = crate::support::config();
     change(&mut options, &mut config);
     let protocol = Protocol::open("server", &options).expect("a free folder");
