@@ -272,6 +272,9 @@ impl PeerTopics {
                     (_, Recovery::Recovered) => subscription.last,
                     (_, Recovery::Gap { to, .. }) => Position { epoch: head.epoch, offset: to },
                 };
+                if matches!(subscription.phase, Phase::Resuming(_)) {
+                    self.later(Self::resume);
+                }
                 subscription.phase = Phase::Active;
                 if *is_suspended {
                     subscription.phase = Phase::Suspended;
@@ -327,8 +330,7 @@ impl PeerTopics {
             if state.is_suspended || state.is_retrying {
                 return;
             }
-            let suspended = state.subscriptions.iter().find(|(_, it)| it.phase == Phase::Suspended);
-            let Some(filter) = suspended.map(|(filter, _)| filter.clone()) else { return };
+            let Some(filter) = state.next_to_resume() else { return };
             let ask = state.next_ask();
             let Some(subscription) = state.subscriptions.get_mut(&filter) else { return };
             subscription.phase = Phase::Resuming(ask);
@@ -443,6 +445,19 @@ impl PeerTopics {
 impl State {
     fn takes_more(&self) -> bool {
         self.in_progress < REQUESTS_MAX && !self.is_looking_back && self.waiting.is_empty()
+    }
+
+    /// Topics before prefixes: while a prefix is active, the hub does not bring again what came through it.
+    fn next_to_resume(&self) -> Option<TopicFilter> {
+        let is_topic = |filter: &TopicFilter| matches!(filter, TopicFilter::Exact(_));
+        let resumes = |(filter, it): (&TopicFilter, &Subscription)| {
+            is_topic(filter) && matches!(it.phase, Phase::Resuming(_))
+        };
+        let is_resuming = self.subscriptions.iter().any(resumes);
+        // Topics come first in this order, too.
+        let mut suspended = self.subscriptions.iter().filter(|(_, it)| it.phase == Phase::Suspended);
+        let (filter, _) = suspended.next()?;
+        (is_topic(filter) || !is_resuming).then(|| filter.clone())
     }
 
     const fn next_ask(&mut self) -> u64 {
