@@ -42,9 +42,12 @@
 mod client;
 mod client_options;
 mod files;
+mod output;
 mod peer;
 mod server;
 mod syncs;
+mod topic_client;
+mod topics;
 
 pub use shardcast_proto::tcpshm::{
     ByteOrder, FileError, Gap, Geometry, GeometryError, LoggedOn, LoginError, Mismatch, MismatchPolicy, Name,
@@ -57,3 +60,4 @@ pub(crate) use files::{BOOT, Directory, random};
 pub use files::{DirectoryError, Durability, FilesConfig};
 pub use peer::{Allocated, Held, Incoming, Message, Peer};
 pub use server::{Handler, NewConnection, PeerService, Place, Protocol, ServerOptions};
+pub use topic_client::{TopicClient, TopicPublisher};

@@ -9,3 +9,4 @@ mod many;
 mod restarts;
 mod steps;
 mod support;
+mod topics;
