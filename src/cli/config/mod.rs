@@ -25,4 +25,6 @@ pub(crate) use options::{AdminOptions, Config, ListenerOptions, LogOptions};
 pub(crate) use print::{print_defaults, print_effective};
 pub(crate) use protocol::{DefaultListener, Fault, Options, Protocol, Service};
 pub(crate) use report::Report;
-pub(crate) use values::{AdminSocket, ByteSize, HumanDuration, LogFormat, LogLevel, SOCKET_PATH_MAX, Secret};
+pub(crate) use values::{
+    AdminSocket, ByteSize, DataDir, HumanDuration, LogFormat, LogLevel, SOCKET_PATH_MAX, Secret,
+};

@@ -14,7 +14,7 @@ use anyhow::Context;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 use shardcast::proto::{Position, Recovery, TopicFilter, topics::TopicEvent};
 
-use crate::protocols::Topics;
+use crate::protocols::{ClientOptions, Topics};
 
 /// A client that subscribes to one topic, on its own thread, until it is killed.
 pub(super) struct Client {
@@ -56,7 +56,8 @@ impl Client {
         since: Option<Position>,
         epoch: Instant,
     ) -> anyhow::Result<Self> {
-        let mut client = (topics.connect)(&to.to_string(), Some(WAITING_MAX))?;
+        let options = ClientOptions { messages_max: Some(WAITING_MAX), name: None };
+        let mut client = (topics.connect)(&to.to_string(), &options)?;
         client.subscribe(topic.parse::<TopicFilter>()?, since);
         let (stop, received) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Received::default())));
         let (stopped, kept) = (Arc::clone(&stop), Arc::clone(&received));

@@ -21,7 +21,7 @@ use shardcast::Listener;
 use crate::config::{Catalog, Fault, ListenerOptions, Protocol};
 
 pub(crate) use loads::{Descriptors, Load, LoadCommand, LoadKind, Loads};
-pub(crate) use topics::{TopicClient, TopicPublisher, Topics};
+pub(crate) use topics::{ClientOptions, TopicClient, TopicPublisher, Topics};
 pub(crate) use via::{Via, add_addresses, add_values, find};
 
 /// One protocol: its description for the configuration, and its functions for this command.

@@ -24,7 +24,7 @@ use shardcast::{
 };
 use shardcast_load::{echo, generator};
 
-use super::{Descriptors, Entry, Load, LoadCommand, Loads, TopicClient, Topics};
+use super::{ClientOptions, Descriptors, Entry, Load, LoadCommand, Loads, TopicClient, Topics};
 use crate::config::{DefaultListener, Fault, HumanDuration, ListenerOptions, Options, Protocol, Service};
 
 pub(super) fn entry() -> Entry {
@@ -32,7 +32,7 @@ pub(super) fn entry() -> Entry {
         protocol,
         via: NAME,
         listen,
-        topics: Some(Topics { connect, history: true, subscribe_and_stop_reading }),
+        topics: Some(Topics { connect, history: true, named: false, subscribe_and_stop_reading }),
         loads: Loads {
             echo: Some(Load { service: ECHO, run: generator::run_seastar, descriptors: Descriptors::SOCKET }),
             push: None,
@@ -156,8 +156,8 @@ fn listen(listener: Listener, options: &ListenerOptions, _: Option<&Path>) -> an
     Ok(echo::seastar(listener, options.protocol_options::<SeastarOptions>()?.library()))
 }
 
-fn connect(to: &str, messages_max: Option<usize>) -> anyhow::Result<Box<dyn TopicClient>> {
-    super::topics::connect(to, messages_max, TopicProtocol::Seastar)
+fn connect(to: &str, options: &ClientOptions<'_>) -> anyhow::Result<Box<dyn TopicClient>> {
+    super::topics::connect(to, options, TopicProtocol::Seastar)
 }
 
 /// The connection becomes the stream of the subscription.

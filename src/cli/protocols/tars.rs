@@ -23,7 +23,7 @@ use shardcast::{
 };
 use shardcast_load::{echo, generator};
 
-use super::{Descriptors, Entry, Load, LoadCommand, Loads, TopicClient, Topics};
+use super::{ClientOptions, Descriptors, Entry, Load, LoadCommand, Loads, TopicClient, Topics};
 use crate::config::{
     ByteSize, DefaultListener, Fault, HumanDuration, ListenerOptions, Options, Protocol, Service,
 };
@@ -33,7 +33,7 @@ pub(super) fn entry() -> Entry {
         protocol,
         via: NAME,
         listen,
-        topics: Some(Topics { connect, history: true, subscribe_and_stop_reading }),
+        topics: Some(Topics { connect, history: true, named: false, subscribe_and_stop_reading }),
         loads: Loads {
             echo: Some(Load { service: ECHO, run: generator::run_tars, descriptors: Descriptors::SOCKET }),
             push: Some(Load { service: ECHO, run: generator::run_tars, descriptors: Descriptors::SOCKET }),
@@ -176,8 +176,8 @@ fn listen(listener: Listener, options: &ListenerOptions, _: Option<&Path>) -> an
     Ok(echo::tars(listener, options.protocol_options::<TarsOptions>()?.library()?))
 }
 
-fn connect(to: &str, messages_max: Option<usize>) -> anyhow::Result<Box<dyn TopicClient>> {
-    super::topics::connect(to, messages_max, TopicProtocol::Tars)
+fn connect(to: &str, options: &ClientOptions<'_>) -> anyhow::Result<Box<dyn TopicClient>> {
+    super::topics::connect(to, options, TopicProtocol::Tars)
 }
 
 fn subscribe_and_stop_reading(stream: &mut TcpStream, topic: &str) -> anyhow::Result<Option<TcpStream>> {

@@ -20,7 +20,7 @@ use shardcast::{
 };
 use shardcast_load::{echo, generator};
 
-use super::{Descriptors, Entry, Load, Loads, TopicClient, Topics};
+use super::{ClientOptions, Descriptors, Entry, Load, Loads, TopicClient, Topics};
 use crate::config::{DefaultListener, Fault, ListenerOptions, Options, Protocol, Service};
 
 pub(super) fn entry() -> Entry {
@@ -28,7 +28,7 @@ pub(super) fn entry() -> Entry {
         protocol,
         via: "framed",
         listen,
-        topics: Some(Topics { connect, history: true, subscribe_and_stop_reading }),
+        topics: Some(Topics { connect, history: true, named: false, subscribe_and_stop_reading }),
         loads: Loads {
             echo: Some(Load { service: ECHO, run: generator::run, descriptors: Descriptors::SOCKET }),
             push: Some(Load { service: ECHO, run: generator::run, descriptors: Descriptors::SOCKET }),
@@ -105,8 +105,8 @@ fn listen(listener: Listener, options: &ListenerOptions, _: Option<&Path>) -> an
     Ok(echo::framed(listener, parser))
 }
 
-fn connect(to: &str, messages_max: Option<usize>) -> anyhow::Result<Box<dyn TopicClient>> {
-    super::topics::connect(to, messages_max, TopicProtocol::Framed)
+fn connect(to: &str, options: &ClientOptions<'_>) -> anyhow::Result<Box<dyn TopicClient>> {
+    super::topics::connect(to, options, TopicProtocol::Framed)
 }
 
 fn subscribe_and_stop_reading(stream: &mut TcpStream, topic: &str) -> anyhow::Result<Option<TcpStream>> {

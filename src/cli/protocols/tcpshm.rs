@@ -1,17 +1,48 @@
 //! tcpshm: named peers, and messages that are kept until they are consumed.
 
-use std::{ops::RangeInclusive, path::Path, time::Duration};
+use std::{
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    ops::RangeInclusive,
+    path::Path,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shardcast::{
     Listener,
-    tcpshm::{self, ByteOrder, Geometry, MismatchPolicy, SecondLogin, ServerOptions, UserData},
+    proto::{
+        Position, PublishHeader, TopicFilter, TopicName,
+        rpc::CallError,
+        tcpshm::{
+            Header, Login, LoginResponse, Sequences, Status,
+            topics::{encode_request, into_payload},
+        },
+        topics::{
+            History, RequestError, TopicEvent,
+            control::{self, Request},
+        },
+    },
+    tcpshm::{
+        self, ByteOrder, ClientError, Geometry, LoginError, MismatchPolicy, SecondLogin, ServerOptions,
+        UserData,
+    },
 };
 use shardcast_load::{echo, generator};
+use tempfile::TempDir;
 
-use super::{Descriptors, Entry, Load, LoadCommand, Loads};
+use super::{
+    ClientOptions, Descriptors, Entry, Load, LoadCommand, Loads, TopicClient, TopicPublisher, Topics,
+    topics::Outcome,
+};
 use crate::config::{
     ByteSize, DefaultListener, Fault, HumanDuration, ListenerOptions, Options, Protocol, Service,
 };
@@ -21,7 +52,7 @@ pub(super) fn entry() -> Entry {
         protocol,
         via: NAME,
         listen,
-        topics: None,
+        topics: Some(Topics { connect, history: true, named: true, subscribe_and_stop_reading }),
         loads: Loads {
             echo: Some(LOAD),
             push: None,
@@ -83,6 +114,8 @@ struct TcpshmOptions {
     received_bytes_max: ByteSize,
     /// Bytes of messages that are sent ahead of the acknowledgements of a peer. 0 means as many as are kept.
     unacknowledged_bytes_max: ByteSize,
+    /// Whether clients can use topics, by messages with types from 0xf500 to 0xf5ff (docs/push.md).
+    topics: bool,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
@@ -137,6 +170,7 @@ impl Default for TcpshmOptions {
             batch_interval: HumanDuration(Duration::from_millis(10)),
             received_bytes_max: ByteSize(library.received_bytes_max as u64),
             unacknowledged_bytes_max: ByteSize(0),
+            topics: library.topics,
         }
     }
 }
@@ -176,6 +210,7 @@ impl TcpshmOptions {
                 Durability::Batch => tcpshm::Durability::Batch(self.batch_interval.0),
                 Durability::Fsync => tcpshm::Durability::Fsync,
             };
+            it.topics = self.topics;
             it.received_bytes_max = usize::try_from(self.received_bytes_max.0).unwrap_or(usize::MAX);
             if self.unacknowledged_bytes_max.0 > 0 {
                 it.unacknowledged_bytes_max = self.unacknowledged_bytes_max.0;
@@ -244,6 +279,135 @@ fn listen(
     Ok(echo::tcpshm(listener, protocol))
 }
 
+/// A client, for which the thread that receives does the I/O.
+struct PeerClient(Arc<Shared>);
+
+struct Shared {
+    client: Mutex<tcpshm::TopicClient>,
+    /// The files of a client that is used once.
+    _files: Option<TempDir>,
+}
+
+fn connect(to: &str, options: &ClientOptions<'_>) -> anyhow::Result<Box<dyn TopicClient>> {
+    let connect = |name: &str, directory: &Path| {
+        let until = Instant::now() + REFUSED_TIME;
+        loop {
+            match tcpshm::TopicClient::connect(name, to, tcpshm::ClientOptions::new(directory)) {
+                // The server may not know yet that the last one of this name has ended.
+                Err(ClientError::Login(LoginError::Refused { .. })) if Instant::now() < until => {
+                    thread::sleep(REFUSED_PAUSE);
+                }
+                connected => return connected.with_context(|| format!("cannot connect to {to}")),
+            }
+        }
+    };
+    let (client, files) = match options.name {
+        Some((name, directory)) => (connect(name, directory)?, None),
+        None => {
+            let files = tempfile::tempdir().context("there is no place for files")?;
+            let number = RandomState::new().build_hasher().finish();
+            let client = connect(&format!("{number:015x}")[..NAME_LEN], files.path())?;
+            (client.temporary(), Some(files))
+        }
+    };
+    Ok(Box::new(PeerClient(Arc::new(Shared { client: Mutex::new(client), _files: files }))))
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, tcpshm::TopicClient> {
+        self.client.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TopicClient for PeerClient {
+    fn recv(&mut self, timeout: Duration) -> Option<TopicEvent> {
+        self.0.lock().recv(timeout)
+    }
+
+    fn subscribe(&mut self, filter: TopicFilter, since: Option<Position>) {
+        self.0.lock().subscribe(filter, since);
+    }
+
+    fn publisher(&self) -> Box<dyn TopicPublisher> {
+        let (publisher, shared) = (self.0.lock().publisher(), Arc::clone(&self.0));
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        // Outcomes come while the client is used.
+        let driver = thread::spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                shared.lock().recv(DRIVE_TIME);
+            }
+        });
+        Box::new(PeerPublisher { publisher, stop, driver: Some(driver) })
+    }
+}
+
+struct PeerPublisher {
+    publisher: tcpshm::TopicPublisher,
+    stop: Arc<AtomicBool>,
+    driver: Option<JoinHandle<()>>,
+}
+
+impl TopicPublisher for PeerPublisher {
+    fn publish(&self, topic: &TopicName, options: PublishHeader, body: &[u8], then: Outcome) {
+        self.publisher.publish_then(topic, options, body, then);
+    }
+
+    fn history(&self, topic: &TopicName, since: Option<Position>, max: u32) -> Result<History, RequestError> {
+        let (sender, history) = flume::bounded(1);
+        self.publisher.history_then(topic, since, max, move |history| _ = sender.send(history));
+        history.recv().unwrap_or(Err(CallError::Closed.into()))
+    }
+}
+
+impl Drop for PeerPublisher {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // A panic of the driver was reported.
+        let _ = self.driver.take().map(JoinHandle::join);
+    }
+}
+
+fn subscribe_and_stop_reading(stream: &mut TcpStream, topic: &str) -> anyhow::Result<Option<TcpStream>> {
+    let geometry = Geometry::default();
+    let login = Login {
+        sequences: Sequences::default(),
+        user_data: &[],
+        uses_shared_memory: false,
+        client: b"unread",
+        last_server: b"",
+    };
+    let mut bytes = Vec::new();
+    login.encode(&geometry, &mut bytes);
+    stream.write_all(&bytes)?;
+    bytes.resize(geometry.response_len(), 0);
+    stream.read_exact(&mut bytes)?;
+    let response = LoginResponse::decode(&bytes, &geometry)?.context("no response")?;
+    anyhow::ensure!(response.status == Status::Accepted, "refused: {}", response.error_text());
+    let mut body = Vec::new();
+    let subscribe = Request::Subscribe { topic, prefix: false, since: None };
+    let message_type = encode_request(1, |out| control::encode_request(&subscribe, out), &mut body);
+    let header = Header { size: HEADER_LEN as u16 + body.len() as u16, message_type, ack: 0 };
+    let mut message = header.encode(geometry.byte_order()).to_vec();
+    message.append(&mut body);
+    message.resize(header.wire_len(), 0);
+    stream.write_all(&message)?;
+    let mut head = [0; HEADER_LEN];
+    let header = loop {
+        stream.read_exact(&mut head)?;
+        let header = Header::decode(head, geometry.byte_order());
+        if !header.is_heartbeat() {
+            break header;
+        }
+    };
+    let mut response = vec![0; header.wire_len().saturating_sub(HEADER_LEN)];
+    stream.read_exact(&mut response)?;
+    // Without topics, the message itself is returned.
+    let is_response = into_payload(header.message_type, response.clone()).is_some();
+    anyhow::ensure!(is_response && response.get(8) == Some(&0), "the subscription was refused");
+    Ok(None)
+}
+
 /// Below, it would be "fsync"; above, logins would time out.
 const INTERVALS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(1);
 
@@ -252,6 +416,19 @@ const NAME: &str = "tcpshm";
 /// A client has a socket, a wake-up, a journal and a lock; a server the socket and a journal.
 const LOAD: Load =
     Load { service: ECHO, run: generator::run_tcpshm, descriptors: Descriptors { client: 4, server: 2 } };
+
+/// The longest name, by default.
+const NAME_LEN: usize = 15;
+
+/// How long a client that is refused tries again, and the pause before it does.
+const REFUSED_TIME: Duration = Duration::from_secs(1);
+const REFUSED_PAUSE: Duration = Duration::from_millis(20);
+
+/// How long the driver of a publisher holds the client at once.
+const DRIVE_TIME: Duration = Duration::from_millis(20);
+
+/// Bytes of the header of a message.
+const HEADER_LEN: usize = 8;
 
 /// Its only service.
 const ECHO: &str = "echo";

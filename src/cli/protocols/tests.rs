@@ -48,6 +48,7 @@ fn toy() -> Entry {
         topics: Some(Topics {
             connect: |to, _| anyhow::bail!("toys do not connect to {to}"),
             history: false,
+            named: false,
             subscribe_and_stop_reading: |_, _| anyhow::bail!("toys do not subscribe"),
         }),
         loads: Loads {
@@ -233,6 +234,23 @@ fn a_seastar_listener_has_topics_unless_they_are_off() {
     }
 }
 
+#[test]
+fn a_tcpshm_listener_has_topics_unless_they_are_off() {
+    let listener =
+        "[[listener]]\nname = 'peers'\nlisten = '127.0.0.1:0'\nprotocol = 'tcpshm'\n[listener.tcpshm]\n";
+    let of_tcpshm = registry().topics().find(|via| via.name == "tcpshm").expect("it has topics").part.clone();
+    for (option, has_topics) in [("", true), ("topics = false", false)] {
+        // The first server may still use its own.
+        let files = tempfile::tempdir().expect("a place for files");
+        let data_dir = format!("server.data_dir = '{}'\n", files.path().display());
+        let server = start(&config(&format!("{data_dir}{listener}{option}"))).expect("it starts");
+        let mut stream = TcpStream::connect(server.listeners()[0].addr).expect("it listens");
+        let subscribed = (of_tcpshm.subscribe_and_stop_reading)(&mut stream, "t");
+        assert_eq!(subscribed.is_ok(), has_topics, "{option}");
+        server.stop();
+    }
+}
+
 /// The response to a call; `None` if the connection ends.
 fn call(
     stream: &mut TcpStream,
@@ -284,12 +302,12 @@ fn a_load_of_an_added_protocol_is_measured() {
 #[test]
 fn an_added_protocol_is_a_value_of_via_with_its_own_address() {
     let toy = taken();
-    let addresses = "[default: 127.0.0.1:10099, tars :10100, seastar :10000";
-    let with_toy = format!("{addresses}, toy :{}]", toy.port());
+    let addresses = "[default: 127.0.0.1:10099, tars 10100, seastar 10000, tcpshm 12345";
+    let with_toy = format!("{addresses}, toy {}]", toy.port());
     for (command, help) in [
-        ("sub", vec![with_toy.clone(), "Protocol: framed, tars, seastar, toy [".into()]),
-        ("pub", vec![with_toy, "Protocol: framed, tars, seastar, toy [".into()]),
-        ("history", vec![format!("{addresses}]"), "framed, tars, seastar [".into()]),
+        ("sub", vec![with_toy.clone(), "Protocol: framed, tars, seastar, tcpshm, toy [".into()]),
+        ("pub", vec![with_toy, "Protocol: framed, tars, seastar, tcpshm, toy [".into()]),
+        ("history", vec![format!("{addresses}]"), "framed, tars, seastar, tcpshm [".into()]),
         ("bench echo", vec!["Protocol: framed, tars, seastar, tcpshm, toy [default: framed]".into()]),
         ("bench push", vec!["Protocol: framed, tars [default: framed]".into()]),
     ] {
@@ -302,7 +320,9 @@ fn an_added_protocol_is_a_value_of_via_with_its_own_address() {
         let error = run(&[&["pub", "t", "x", "--via", "toy"], connect].concat()).expect_err("it is a toy");
         assert_eq!(error.to_string(), format!("toys do not connect to {to}"));
     }
-    for (command, values) in [("bench push", "framed, tars]"), ("history t", "framed, tars, seastar]")] {
+    for (command, values) in
+        [("bench push", "framed, tars]"), ("history t", "framed, tars, seastar, tcpshm]")]
+    {
         let line = format!("shardcast {command} --via toy");
         let error = Args::read(line.split(' '), &registry()).expect_err("it has none");
         assert!(error.to_string().contains(&format!("[possible values: {values}")), "{error}");

@@ -1,6 +1,6 @@
 //! Clients of topics, for any protocol.
 
-use std::{net::TcpStream, time::Duration};
+use std::{net::TcpStream, path::Path, time::Duration};
 
 use shardcast::{
     proto::{
@@ -14,19 +14,30 @@ use shardcast::{
 /// Access to the topics of a server with one protocol.
 #[derive(Clone)]
 pub(crate) struct Topics {
-    /// Begins to connect to an address, or to a name and a port. At most so many messages are queued; without a number,
-    /// as many as the library permits.
+    /// Begins to connect to an address, or to a name and a port.
     pub(crate) connect: Connect,
     /// Whether a publisher can read what a topic has kept.
     pub(crate) history: bool,
+    /// Whether subscribers have names, to which their subscriptions belong.
+    pub(crate) named: bool,
     /// Subscribes to one topic over a connection, and returns after the response of the server. Messages are not read.
     /// Returns a further connection, if the subscription needs one.
     pub(crate) subscribe_and_stop_reading:
         fn(&mut TcpStream, topic: &str) -> anyhow::Result<Option<TcpStream>>,
 }
 
-/// Connects to an address; the number bounds the queued messages.
-pub(crate) type Connect = fn(to: &str, messages_max: Option<usize>) -> anyhow::Result<Box<dyn TopicClient>>;
+/// Connects to an address.
+pub(crate) type Connect = fn(to: &str, options: &ClientOptions<'_>) -> anyhow::Result<Box<dyn TopicClient>>;
+
+/// What a client is to be.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ClientOptions<'a> {
+    /// The most messages that are queued here; without it, as many as the library permits.
+    pub(crate) messages_max: Option<usize>,
+    /// The name of a subscriber, and the directory of its files, if the protocol has names. Without it, the client has a name of
+    /// its own, which is forgotten with it.
+    pub(crate) name: Option<(&'a str, &'a Path)>,
+}
 
 /// Receives the messages of topics of one server, and reconnects when the connection ends. Everything ends when this is
 /// dropped.
@@ -56,9 +67,10 @@ pub(crate) type Outcome = Box<dyn FnOnce(Result<Receipt, RequestError>) + Send>;
 /// Connects with the client of the library, in one of its protocols.
 pub(super) fn connect(
     to: &str,
-    messages_max: Option<usize>,
+    options: &ClientOptions<'_>,
     protocol: TopicProtocol,
 ) -> anyhow::Result<Box<dyn TopicClient>> {
+    let messages_max = options.messages_max;
     let options = TopicOptions::default().with(|it| {
         it.waiting.messages = messages_max.unwrap_or(it.waiting.messages);
         it.protocol = protocol;

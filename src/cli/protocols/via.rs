@@ -63,15 +63,15 @@ pub(crate) fn add_addresses<'a, T: 'a>(command: Command, vias: impl Iterator<Ite
     for (name, address) in all.iter().skip(1) {
         // Most differ in their port only.
         let is_same_host = all.first().is_some_and(|(_, first)| first.ip() == address.ip());
-        let host = if is_same_host { String::new() } else { address.ip().to_string() };
-        defaults.push_str(&format!(", {name} {host}:{}", address.port()));
+        let place = if is_same_host { address.port().to_string() } else { address.to_string() };
+        defaults.push_str(&format!(", {name} {place}"));
     }
     command.mut_arg("connect", |it| {
         let help = match &all[..] {
             [_] => it.get_help().map(ToString::to_string).unwrap_or_default(),
-            // A longer text does not fit into the same line.
-            _ => "Server".to_owned(),
+            // A text does not fit into the same line.
+            _ => String::new(),
         };
-        it.help(format!("{help} [default: {defaults}]"))
+        it.help(format!("{help} [default: {defaults}]").trim_start().to_owned())
     })
 }

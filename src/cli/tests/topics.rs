@@ -66,6 +66,9 @@ fn one_topic_is_reached_over_all_protocols() {
         ("seastar", "framed"),
         ("tars", "seastar"),
         ("seastar", "seastar"),
+        ("tcpshm", "framed"),
+        ("tars", "tcpshm"),
+        ("tcpshm", "tcpshm"),
     ];
     for (subscriber, publisher) in pairs {
         let topic = format!("{subscriber}.{publisher}");
@@ -87,6 +90,93 @@ fn one_topic_is_reached_over_all_protocols() {
             printed.lines().filter_map(|line| line.split_once(':')).map(|(_, end)| end).collect();
         assert_eq!((output.status.code(), ends), (Some(0), vec!["1 2410.5", "2 2410.5"]), "{printed}");
     }
+}
+
+#[test]
+fn a_subscriber_with_a_name_continues_where_it_has_ended() {
+    let server = Server::start("named");
+    let files = tempfile::tempdir().expect("a place for files");
+    let directory = files.path().to_str().expect("its name is text");
+    let sub = |count: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shardcast"));
+        command.args(["sub", "t", "--via", "tcpshm", "--connect", &server.tcpshm, "--name", "reader"]);
+        command.args(["--dir", directory, "--count", count]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    };
+    let mut first = sub("1").spawn().expect("it was built");
+    let mut notes = BufReader::new(first.stderr.take().expect("piped")).lines().map_while(Result::ok);
+    assert!(notes.any(|line| line.starts_with("subscribed to ")));
+    let output = sub("1").output().expect("it was built");
+    let refused = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(1) && refused.contains("reader is in use"), "{refused}");
+    for number in 0..6 {
+        let output = server.run("pub", &["t", &number.to_string()]);
+        assert_eq!(output.status.code(), Some(0));
+    }
+    let bodies = |output: Output| -> Vec<String> {
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        printed.lines().map(|line| line.rsplit(' ').next().unwrap_or_default().to_owned()).collect()
+    };
+    assert_eq!(bodies(first.wait_with_output().expect("it ends by itself")), ["0"]);
+    assert_eq!(bodies(sub("2").output().expect("it was built")), ["1", "2"]);
+    assert_eq!(bodies(sub("3").output().expect("it was built")), ["3", "4", "5"]);
+
+    let output = server.run("sub", &["t", "--name", "reader", "--dir", directory]);
+    assert_eq!(output.status.code(), Some(2), "framed subscribers have no names");
+}
+
+#[test]
+fn a_subscriber_with_a_name_that_is_killed_loses_nothing() {
+    let server = Server::start("killed");
+    let files = tempfile::tempdir().expect("a place for files");
+    let sub = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shardcast"));
+        command.args([
+            "sub",
+            "t",
+            "--via",
+            "tcpshm",
+            "--connect",
+            &server.tcpshm,
+            "--name",
+            "reader",
+            "--dir",
+        ]);
+        let mut child = command
+            .arg(files.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it was built");
+        let lines = BufReader::new(child.stdout.take().expect("piped")).lines().map_while(Result::ok);
+        (child, lines)
+    };
+    let (mut first, lines) = sub();
+    let mut notes = BufReader::new(first.stderr.take().expect("piped")).lines().map_while(Result::ok);
+    assert!(notes.any(|line| line.starts_with("subscribed to ")));
+    let output = server.run("pub", &["t", "x", "--count", "2000"]);
+    assert_eq!(output.status.code(), Some(0));
+    // It is killed while it prints; what it has written can still be read.
+    let mut lines = lines.peekable();
+    lines.peek().expect("a line");
+    first.kill().expect("it runs");
+    first.wait().expect("it ends");
+    let offset = |line: &str| -> u64 {
+        let (_, offset) = line.trim_end_matches(" x").rsplit_once(':').expect("a position");
+        offset.parse().expect("a number")
+    };
+    let before: Vec<_> = lines.map(|line| offset(&line)).collect();
+    let last = before.len() as u64;
+    assert!(before.into_iter().eq(1..=last));
+    let (mut second, lines) = sub();
+    // It would wait for more.
+    let after: Vec<_> = lines.map(|line| offset(&line)).take_while(|offset| *offset < 2000).collect();
+    second.kill().expect("it runs");
+    second.wait().expect("it ends");
+    let repeated = after.iter().filter(|offset| **offset <= last).count();
+    assert!(repeated <= 1, "only the last one may be printed again: {repeated}");
+    assert!(after.into_iter().skip(repeated).eq(last + 1..2000), "after {last}");
 }
 
 #[test]
@@ -129,7 +219,7 @@ fn what_a_topic_has_kept_is_printed_over_all_protocols() {
     let lines = |offsets: &[u64]| -> String {
         offsets.iter().map(|offset| format!("t {epoch}:{offset} hello\n")).collect()
     };
-    for via in ["framed", "tars", "seastar"] {
+    for via in ["framed", "tars", "seastar", "tcpshm"] {
         let address = server.address_of(via);
         for (options, note, messages) in [
             (&[][..], format!("{at}, recovered\n"), &[1, 2, 3][..]),
@@ -214,18 +304,23 @@ fn exit_codes_distinguish_usage_errors_from_failures() {
 struct Server {
     child: Child,
     address: String,
-    /// Of its listeners for Tars RPC and for Seastar RPC.
+    /// Of its listeners for Tars RPC, for Seastar RPC and for tcpshm.
     tars: String,
     seastar: String,
+    tcpshm: String,
+    _files: tempfile::TempDir,
 }
 
 impl Server {
     fn start(name: &str) -> Self {
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("topics-{name}.toml"));
+        let files = tempfile::tempdir().expect("a place for files");
         let text = "admin.listen = ''\npush.history_messages_max = 2500\npush.history_bytes_max = '1MiB'\nlog.level = 'warn'\nserver.shards = 2\nserver.cpus = 'none'\n\
                     server.spin = '0'\nserver.epoch_file = ''\n[[listener]]\nname = 'push'\nlisten = '127.0.0.1:0'\n\
                     [[listener]]\nname = 'tars'\nprotocol = 'tars'\nlisten = '127.0.0.1:0'\n\
-                    [[listener]]\nname = 'sea'\nprotocol = 'seastar'\nlisten = '127.0.0.1:0'\n";
+                    [[listener]]\nname = 'sea'\nprotocol = 'seastar'\nlisten = '127.0.0.1:0'\n\
+                    [[listener]]\nname = 'shm'\nprotocol = 'tcpshm'\nlisten = '127.0.0.1:0'\n";
+        let text = format!("server.data_dir = '{}'\n{text}", files.path().display());
         fs::write(&file, text).expect("a place for the test");
         let mut serve = Command::new(env!("CARGO_BIN_EXE_shardcast"));
         let mut child = serve
@@ -240,7 +335,14 @@ impl Server {
         let ready: Value = serde_json::from_str(line.trim_start_matches("ready ")).expect("JSON");
         let address =
             |index: usize| ready["listeners"][index]["addr"].as_str().expect("an address").to_owned();
-        Self { child, address: address(0), tars: address(1), seastar: address(2) }
+        Self {
+            child,
+            address: address(0),
+            tars: address(1),
+            seastar: address(2),
+            tcpshm: address(3),
+            _files: files,
+        }
     }
 
     /// The address for this `--via`.
@@ -248,6 +350,7 @@ impl Server {
         match via {
             "tars" => &self.tars,
             "seastar" => &self.seastar,
+            "tcpshm" => &self.tcpshm,
             _ => &self.address,
         }
     }

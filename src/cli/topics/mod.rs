@@ -13,7 +13,7 @@ use std::time::Duration;
 use clap::{Args, Command};
 use shardcast::proto::{Position, topics::TopicEvent};
 
-use crate::protocols::{self, Registry, TopicClient, TopicPublisher, Topics};
+use crate::protocols::{self, ClientOptions, Registry, TopicClient, TopicPublisher, Topics};
 
 pub(crate) use history::{HistoryArgs, run as history};
 pub(crate) use publish::{PubArgs, run as publish};
@@ -64,7 +64,7 @@ impl Connect {
     /// Connects for publications and other requests, or fails at once.
     fn publisher(&self, registry: &Registry) -> anyhow::Result<Box<dyn TopicPublisher>> {
         let server = self.server(registry)?;
-        let mut client = server.client(Some(1))?;
+        let mut client = server.client(&ClientOptions { messages_max: Some(1), name: None })?;
         match client.recv(CONNECT_TIMEOUT) {
             Some(TopicEvent::Connected) => Ok(client.publisher()),
             _ => anyhow::bail!("cannot connect to {}", server.address),
@@ -73,9 +73,9 @@ impl Connect {
 }
 
 impl Server<'_> {
-    /// Begins to connect. At most so many messages are queued, by default as many as the library permits.
-    fn client(&self, messages_max: Option<usize>) -> anyhow::Result<Box<dyn TopicClient>> {
-        (self.topics.connect)(&self.address, messages_max)
+    /// Begins to connect.
+    fn client(&self, options: &ClientOptions<'_>) -> anyhow::Result<Box<dyn TopicClient>> {
+        (self.topics.connect)(&self.address, options)
     }
 }
 

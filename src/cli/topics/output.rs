@@ -77,6 +77,14 @@ impl Output {
     /// Not all of them were; why.
     pub(super) fn finish(self) -> Result<(), Ended> {
         self.notes.flush(PATIENCE);
+        self.written()
+    }
+
+    /// As [`finish`](Self::finish), of the lines so far.
+    ///
+    /// # Errors
+    /// As for [`finish`](Self::finish).
+    pub(super) fn written(&self) -> Result<(), Ended> {
         while !self.out.flush(PATIENCE) {
             match self.out.failure() {
                 Some(io::ErrorKind::BrokenPipe) => return Err(Ended::Unread),

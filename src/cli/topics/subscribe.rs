@@ -1,6 +1,6 @@
 //! `shardcast sub`.
 
-use std::{process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
@@ -12,7 +12,13 @@ use super::{
     output::{self, Ended, Output},
     parse_position,
 };
-use crate::{exit, output::print_error, protocols::Registry, signals::Stop};
+use crate::{
+    config::DataDir,
+    exit,
+    output::print_error,
+    protocols::{ClientOptions, Registry},
+    signals::Stop,
+};
 
 /// Arguments of `sub`.
 #[derive(Args, Debug)]
@@ -28,6 +34,25 @@ pub(crate) struct SubArgs {
     /// Exit after this many messages
     #[arg(long, value_name = "N")]
     count: Option<u64>,
+    /// Name of the subscriber, which continues where the last one has ended
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Directory of its files [default: clients in server.data_dir]
+    #[arg(long, value_name = "DIR", requires = "name")]
+    dir: Option<PathBuf>,
+}
+
+impl SubArgs {
+    /// The directory of the files of a subscriber with a name.
+    fn directory(&self) -> anyhow::Result<PathBuf> {
+        match &self.dir {
+            Some(directory) => Ok(directory.clone()),
+            None => {
+                let server = DataDir::Auto.path().context("there is no directory for files: use --dir")?;
+                Ok(server.join("clients"))
+            }
+        }
+    }
 }
 
 /// Prints messages until a signal.
@@ -41,7 +66,13 @@ pub(crate) fn run(args: &SubArgs, registry: &Registry) -> anyhow::Result<ExitCod
     }
     let stop = Stop::watch().context("cannot watch for signals")?;
     let server = args.connect.server(registry)?;
-    let mut client = server.client(None)?;
+    if args.name.is_some() && !server.topics.named {
+        print_error("error: --name is for protocols whose clients have names");
+        return Ok(ExitCode::from(exit::EXIT_CONFIGURATION));
+    }
+    let directory = args.name.as_ref().map(|_| args.directory()).transpose()?;
+    let name = args.name.as_deref().zip(directory.as_deref());
+    let mut client = server.client(&ClientOptions { messages_max: None, name })?;
     let mut topics = args.topics.clone();
     if topics.is_empty() {
         topics.push("*".parse()?);
@@ -50,7 +81,8 @@ pub(crate) fn run(args: &SubArgs, registry: &Registry) -> anyhow::Result<ExitCod
         client.subscribe(topic, args.since);
     }
     let output = Output::new(args.connect.json, stop.clone()).context("cannot start a thread")?;
-    let mut print = Printer { output, connected: false, messages: 0 };
+    let is_named = args.name.is_some();
+    let mut print = Printer { output, connected: false, messages: 0, is_named };
     let mut outcome = Ok(());
     while outcome.is_ok() && args.count.is_none_or(|count| print.messages < count) && !stop.is_requested() {
         if let Some(event) = client.recv(PATIENCE) {
@@ -68,6 +100,8 @@ struct Printer {
     output: Output,
     connected: bool,
     messages: u64,
+    /// A message is consumed when the next event is requested: not before its line is written.
+    is_named: bool,
 }
 
 impl Printer {
@@ -100,6 +134,9 @@ impl Printer {
                 let fields = output::message(&topic, position, &body);
                 let text = output::message_text(&topic, position, &body);
                 self.output.line("message", fields, &text)?;
+                if self.is_named {
+                    self.output.written()?;
+                }
             }
             TopicEvent::Lost { topic, epoch, from, to } => {
                 let fields = json!({ "topic": topic, "epoch": epoch, "from": from, "to": to });

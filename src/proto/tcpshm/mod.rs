@@ -138,6 +138,7 @@ mod name;
 mod original;
 mod peer;
 mod table;
+pub mod topics;
 
 pub use accepting::Accepting;
 pub use client::{ClientConfig, ClientFiles, ClientState, Connecting, LoggedOn, LoginError};

@@ -83,7 +83,7 @@ pub struct Peer<S: Store> {
     /// The application takes messages by [`front`](Peer::front), and gets none by events.
     is_pulled: bool,
     reader: Option<Waker>,
-    writer: Option<Waker>,
+    writers: Vec<Waker>,
     /// Wire bytes of consumed messages since the last acknowledgement.
     consumed_bytes: usize,
     counts: PeerCounts,
@@ -181,7 +181,7 @@ impl<S: Store> Peer<S> {
             attempts: 0,
             is_pulled: false,
             reader: None,
-            writer: None,
+            writers: Vec::new(),
             consumed_bytes: 0,
             counts: PeerCounts::default(),
             damage: None,
@@ -215,6 +215,7 @@ impl<S: Store> Peer<S> {
         self.journal = journal;
         self.journals += 1;
         self.failure = None;
+        self.writers.drain(..).for_each(Waker::wake);
         self.handle_closed();
     }
 
@@ -265,7 +266,7 @@ impl<S: Store> Peer<S> {
                 self.counts.syncs += 1;
                 self.failure = None;
                 // There may be room again.
-                wake(&mut self.writer);
+                self.writers.drain(..).for_each(Waker::wake);
             }
             Err(error) => {
                 self.journal.fail_sync(sync.token);
@@ -311,7 +312,9 @@ impl<S: Store> Peer<S> {
 
     /// Wakes `waker` when the peer has consumed messages.
     pub fn wake_writer(&mut self, waker: &Waker) {
-        set(&mut self.writer, waker);
+        if !self.writers.iter().any(|known| known.will_wake(waker)) {
+            self.writers.push(waker.clone());
+        }
     }
 
     /// Appends messages for the peer: at most `bytes_max`, and one at least if there is any and the peer may get it.
@@ -361,7 +364,7 @@ impl<S: Store> Peer<S> {
             return Ok(());
         }
         let released = self.journal.acknowledge(first + u64::from(distance.unsigned_abs()));
-        wake(&mut self.writer);
+        self.writers.drain(..).for_each(Waker::wake);
         match released {
             Ok(_) => Ok(()),
             Err(AcknowledgeError::Unsent { .. }) => Err(Error::Malformed("acknowledgement")),

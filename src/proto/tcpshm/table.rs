@@ -214,6 +214,8 @@ pub struct Entry<S: Store> {
     connection: Cell<Option<ConnId>>,
     /// When it was connected last; while it is connected, when that began.
     since: Cell<Time>,
+    /// It is forgotten when its connection ends.
+    is_temporary: Cell<bool>,
 }
 
 impl<S: Store> Entry<S> {
@@ -225,6 +227,11 @@ impl<S: Store> Entry<S> {
     /// Its connection, if it is connected.
     pub const fn connection(&self) -> Option<ConnId> {
         self.connection.get()
+    }
+
+    /// Forgets the peer when its connection ends.
+    pub fn forget(&self) {
+        self.is_temporary.set(true);
     }
 }
 
@@ -374,6 +381,7 @@ impl<F: Files> PeerTable<F> {
         }
         entry.connection.set(Some(id));
         entry.since.set(now);
+        entry.is_temporary.set(false);
         self.connected.borrow_mut().insert(id, client);
         Ok(Some(entry))
     }
@@ -437,6 +445,7 @@ impl<F: Files> PeerTable<F> {
             peer: Rc::new(RefCell::new(peer)),
             connection: Cell::default(),
             since: Cell::new(now),
+            is_temporary: Cell::default(),
         });
         self.resting.borrow_mut().remove(client);
         self.peers.borrow_mut().insert(client.clone(), Rc::clone(&entry));
@@ -538,10 +547,7 @@ impl<F: Files> PeerTable<F> {
             |entry: &Entry<F::Store>| entry.connection.get().is_none() && entry.since.get() + after <= now;
         let absent: Vec<_> = self.peers.borrow_mut().extract_if(|_, entry| is_absent(entry)).collect();
         for (client, entry) in absent {
-            let dropped = entry.peer.borrow().journal().messages_held();
-            // It is learned if it comes back.
-            let _ = self.files.remove(&client);
-            callbacks.into_iter().for_each(|callbacks| callbacks.forgotten(&client, dropped));
+            self.forget(&client, &entry, callbacks);
         }
         self.close_idle(logs_in, callbacks, now);
     }
@@ -581,14 +587,27 @@ impl<F: Files> PeerTable<F> {
         }
     }
 
+    /// Forgets a peer that is not in the table any more.
+    fn forget(&self, client: &Name, entry: &Entry<F::Store>, callbacks: Option<&dyn Callbacks<F::Store>>) {
+        let dropped = entry.peer.borrow().journal().messages_held();
+        // It is learned if it comes back.
+        let _ = self.files.remove(client);
+        callbacks.into_iter().for_each(|callbacks| callbacks.forgotten(client, dropped));
+    }
+
     /// This connection of a peer has ended.
     pub(super) fn closed(&self, entry: &Entry<F::Store>, id: ConnId, now: Time) {
-        self.connected.borrow_mut().remove(&id);
+        let client = self.connected.borrow_mut().remove(&id);
         // Another one may have taken over.
-        if entry.connection.get() == Some(id) {
-            entry.peer.borrow_mut().handle_closed();
-            entry.connection.set(None);
-            entry.since.set(now);
+        if entry.connection.get() != Some(id) {
+            return;
+        }
+        entry.peer.borrow_mut().handle_closed();
+        entry.connection.set(None);
+        entry.since.set(now);
+        if let Some(client) = client.filter(|_| entry.is_temporary.get()) {
+            self.peers.borrow_mut().remove(&client);
+            self.forget(&client, entry, self.callbacks().as_deref());
         }
     }
 }

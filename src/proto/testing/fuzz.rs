@@ -27,7 +27,10 @@ pub use self::{
     },
     shape::{BorrowedShape, Shape},
     tars::{json as tars_json, packet as tars_packet, reader as tars_reader, tup as tars_tup},
-    tcpshm::{accepting as tcpshm_accepting, connecting as tcpshm_connecting, original as tcpshm_original},
+    tcpshm::{
+        accepting as tcpshm_accepting, connecting as tcpshm_connecting, original as tcpshm_original,
+        topics as tcpshm_topics,
+    },
 };
 use super::{accept, connect, converse, pieces};
 use crate::{

@@ -102,6 +102,16 @@ impl Positions {
         }
     }
 
+    /// Nothing is awaited before what came ahead: returns the epoch, and the ranges of offsets that are lost.
+    pub(super) fn finish(&mut self, topic: &str) -> Option<(u64, Vec<(u64, u64)>)> {
+        let received = self.0.get_mut(topic)?;
+        let (epoch, (_, last)) = (received.ahead_epoch, *received.ahead.last()?);
+        match received.advance(Position { epoch, offset: last }) {
+            Arrival::After(lost) => Some((epoch, lost)),
+            _ => None,
+        }
+    }
+
     /// Forgets the topics that begin with `prefix`, or the one with this name, except those to `keep`.
     pub(super) fn forget_prefix(&mut self, prefix: &str, keep: impl Fn(&str) -> bool) {
         self.0.retain(|topic, _| !topic.starts_with(prefix) || keep(topic));
@@ -286,6 +296,23 @@ mod tests {
         assert_eq!(positions.handle_message("t", at(2, 12), || false), Arrival::After(vec![(10, 10)]));
         assert_eq!(positions.handle_message("t", at(3, 1), || false), Arrival::NewEpoch);
         assert_eq!(positions.get("t"), Some(at(3, 1)));
+    }
+
+    #[test]
+    fn what_is_not_awaited_any_more_is_lost() {
+        let mut positions = Positions::default();
+        assert_eq!(positions.finish("t"), None);
+        positions.resume("t", at(1, 5));
+        for offset in [8, 9, 12] {
+            assert_eq!(positions.handle_message("t", at(1, offset), || true), Arrival::Next);
+        }
+        assert_eq!(positions.finish("t"), Some((1, vec![(6, 7), (10, 11)])));
+        assert_eq!((positions.get("t"), positions.finish("t")), (Some(at(1, 12)), None));
+        assert_eq!(positions.handle_message("t", at(1, 13), || true), Arrival::Next);
+
+        // What an epoch had before is unknown.
+        positions.handle_message("t", at(2, 4), || true);
+        assert_eq!((positions.finish("t"), positions.get("t")), (None, Some(at(2, 4))));
     }
 
     #[test]

@@ -254,6 +254,18 @@ impl Conns {
         Rc::clone(state).downcast().ok()
     }
 
+    /// The listener whose service is called.
+    pub(crate) const fn served(&self) -> u32 {
+        self.serves.get().0
+    }
+
+    /// Counts a message that a peer of this listener does not get, though it has no connection.
+    pub(crate) fn count_unkept(&self, listener: u32, code: &'static str) {
+        if let Some(counters) = self.counters.listeners.get(listener as usize) {
+            counters.count_drops(code, 1);
+        }
+    }
+
     /// Makes these the counters of the calls of the listener whose service is called. The first of several protocols counts.
     pub(crate) fn count_calls(&self, calls: &Arc<CallCounters>) {
         let (listener, _) = self.serves.get();

@@ -191,7 +191,7 @@ pub(crate) const DECODE_ERRORS: [&str; 6] =
 
 /// Why a push was dropped. `closed`: its connection ended first. `busy`: its shard's queue was full. `no-push`: the
 /// protocol of its connection has no pushes. `expired`: its TTL ended before it was sent.
-pub(crate) const DROP_POLICIES: [&str; 10] = [
+pub(crate) const DROP_POLICIES: [&str; 11] = [
     "disconnect",
     "drop-oldest",
     "drop-newest",
@@ -202,4 +202,5 @@ pub(crate) const DROP_POLICIES: [&str; 10] = [
     "no-push",
     "expired",
     "too-large",
+    "journal",
 ];

@@ -11,7 +11,7 @@ use shardcast_proto::{
 
 use super::{
     Pending, Push, ShardOutlet,
-    outlet::{LIBRARY_IDENTITY, connection_of},
+    outlet::{LIBRARY_IDENTITY, PEER_IDENTITY, connection_of},
     requests::check_delay,
     with_push,
 };
@@ -146,6 +146,11 @@ pub enum Subscriber {
     /// A [`Subscription`](super::Subscription) of this process.
     Library {
         /// The shard on which it lives.
+        shard: u16,
+    },
+    /// A peer with a name, connected or not.
+    Peer {
+        /// The shard that its name belongs to.
         shard: u16,
     },
 }
@@ -345,6 +350,7 @@ impl Push {
 fn named(presence: push::PresenceResponse) -> Presence {
     let subscribers = presence.subscribers.into_iter().map(|it| match it.identity {
         LIBRARY_IDENTITY => Subscriber::Library { shard: it.shard },
+        PEER_IDENTITY => Subscriber::Peer { shard: it.shard },
         identity => Subscriber::Connection(connection_of(it.shard, identity)),
     });
     Presence { count: presence.count, subscribers: subscribers.collect() }

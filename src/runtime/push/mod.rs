@@ -9,6 +9,7 @@
 
 mod deliver;
 mod handle;
+mod named;
 mod outlet;
 mod periodic;
 mod requests;
@@ -28,7 +29,9 @@ use shardcast_proto::{
 
 pub use handle::{Presence, PublishOptions, Publisher, Subscriber};
 pub(crate) use handle::{history, presence};
+pub(crate) use named::{Named, Sink};
 pub use periodic::PeriodicPush;
+pub(crate) use requests::filter;
 pub use shardcast_proto::push::{
     HubConfig, Publication, Receipt, Subscribed,
     schedule::{AdmissionLimits, Bounds, Priority, RateLimit, TopicRule, TopicRules},
@@ -61,7 +64,7 @@ pub(crate) struct Push {
     hub: RefCell<Hub<Frames>>,
     /// Subscribers that have ended, not yet reported to the hub. They may end while it is borrowed.
     left: RefCell<Vec<(push::SubscriberId, Holder)>>,
-    /// Subscriptions of the library that live on this shard.
+    /// Subscribers that are not connections: subscriptions of the library, and peers with names.
     locals: RefCell<Locals>,
     /// Callers of the library that wait for a response.
     waiting: RefCell<HashMap<u64, OnResponse>>,
@@ -200,7 +203,7 @@ impl Budget for Push {
     }
 }
 
-/// The number of the connection in this slot as a subscriber. Subscriptions of the library have odd numbers.
+/// The number of the connection in this slot as a subscriber. Those that are not connections have odd numbers.
 const fn connection(slot: u32) -> push::SubscriberId {
     push::SubscriberId(slot << 1)
 }

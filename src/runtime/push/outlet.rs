@@ -7,7 +7,7 @@ use shardcast_proto::{
     push::{HubMessage, HubResponse, Outlet, Publication, SubscriberId, Ticket},
 };
 
-use super::{LIBRARY, Push};
+use super::{LIBRARY, Push, subscription::Local};
 use crate::{ConnId, conns::Frames, mesh};
 
 /// The shard, as its hub sees it.
@@ -106,7 +106,8 @@ impl Push {
     /// connection.
     fn identity(&self, who: SubscriberId) -> u64 {
         if who.0 & 1 == 1 {
-            return LIBRARY_IDENTITY;
+            let is_named = self.locals.borrow().get(who.0 >> 1).is_some_and(Local::is_named);
+            return if is_named { PEER_IDENTITY } else { LIBRARY_IDENTITY };
         }
         let slot = who.0 >> 1;
         let generation =
@@ -146,3 +147,6 @@ fn command<'a>(id: RequestId, response: &HubResponse, messages: &'a [Message<'a>
 
 /// The number of a subscription of the library in presence.
 pub(super) const LIBRARY_IDENTITY: u64 = u64::MAX;
+
+/// That of a peer with a name.
+pub(super) const PEER_IDENTITY: u64 = u64::MAX - 1;

@@ -49,16 +49,19 @@ impl Topics for Push {
                 (Operation::Unsubscribe, id, ended)
             }
             Event::Publish { id, topic, options, body } => {
-                let result = self.ask_to_publish(peer, id, topic, options, body);
+                let mark = if options.delay.is_some() { DELAYED } else { 0 };
+                let ticket = id.map(|id| {
+                    let Ticket(identity, id) = ticket(peer, id);
+                    Ticket(identity | mark, id)
+                });
+                let result = self.ask_to_publish(holder(peer), ticket, topic, options, body);
                 match id {
                     Some(_) if result.is_ok() && options.delay.is_some() => {
                         return Outcome::Delayed;
                     }
                     Some(id) => (Operation::Publish, id, result),
                     None => {
-                        // The hub has counted its own refusals.
-                        let is_quiet = result.is_err_and(|refusal| !matches!(refusal, Refusal::Busy { .. }));
-                        self.reactor.counters.push.quiet_refused.add(is_quiet.into());
+                        self.count_quiet(result);
                         return Outcome::Nothing;
                     }
                 }
@@ -101,10 +104,10 @@ impl Push {
         self.hub().subscribe(who, &filter, since, Some(ticket(peer, id)), &holder(peer), self.reactor.now())
     }
 
-    fn ask_to_publish(
+    pub(super) fn ask_to_publish(
         &self,
-        peer: &Connection,
-        id: Option<RequestId>,
+        holder: Holder,
+        ticket: Option<Ticket>,
         topic: &str,
         options: PublishHeader,
         body: &[u8],
@@ -117,16 +120,17 @@ impl Push {
             .map_or(Ok(Priority::Bulk), |number| Priority::from_number(number).ok_or(Refusal::Malformed))?;
         let topic = TopicName::new(topic).map_err(|_| Refusal::BadTopic)?;
         let posted = self.reactor.now();
-        let holder = holder(peer);
         let body: Bytes = self.conns.shared.memory.count(self.reactor.id, body.to_vec());
         let publish = Publish { key, priority, posted, holder, ..Publish::new(topic, body) };
         let publish = publish.timed(delay, ttl, self.reactor.now());
-        let mark = if delay.is_some() { DELAYED } else { 0 };
-        let ticket = id.map(|id| {
-            let Ticket(identity, id) = ticket(peer, id);
-            Ticket(identity | mark, id)
-        });
         self.hub().publish(publish, ticket, &mut ShardOutlet(self))
+    }
+
+    /// The outcome of a publication whose publisher expects no response.
+    pub(super) fn count_quiet(&self, result: Result<(), Refusal>) {
+        // The hub has counted its own refusals.
+        let is_quiet = result.is_err_and(|refusal| !matches!(refusal, Refusal::Busy { .. }));
+        self.reactor.counters.push.quiet_refused.add(is_quiet.into());
     }
 
     fn ask_for_presence(&self, peer: &Connection, id: RequestId, topic: &str) -> Result<(), Refusal> {
@@ -181,7 +185,7 @@ fn ticket(peer: &Connection, id: RequestId) -> Ticket {
     Ticket(identity_of(peer.id().slot, peer.id().generation), id.0)
 }
 
-fn filter(topic: &str, prefix: bool) -> Result<TopicFilter, Refusal> {
+pub(crate) fn filter(topic: &str, prefix: bool) -> Result<TopicFilter, Refusal> {
     let filter = match prefix {
         true => TopicPrefix::new(topic).map(TopicFilter::Prefix),
         false => TopicName::new(topic).map(TopicFilter::Exact),

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     fmt,
+    rc::Weak,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -15,7 +16,7 @@ use shardcast_proto::{
     push::{HubResponse, Publication, Subscribed, SubscriberId},
 };
 
-use super::{Pending, Push, ServerEnded, with_push};
+use super::{Pending, Push, ServerEnded, named::Sink, with_push};
 use crate::{
     SubscribeError,
     mesh::{Envelope, Router},
@@ -96,14 +97,21 @@ struct Home {
     number: u64,
 }
 
-/// A subscription, on its shard.
+/// A subscriber that is not a connection, on its shard.
 pub(super) struct Local {
-    number: u64,
-    messages: flume::Sender<Arc<Publication>>,
-    dropped: Arc<AtomicU64>,
+    pub(super) number: u64,
+    pub(super) to: To,
 }
 
-/// The subscriptions of the library on one shard, by index, and by number.
+/// Where its messages go.
+pub(super) enum To {
+    /// To a program.
+    Program { messages: flume::Sender<Arc<Publication>>, dropped: Arc<AtomicU64> },
+    /// To a peer with a name.
+    Named(Weak<dyn Sink>),
+}
+
+/// The subscribers of one shard that are not connections, by index, and by number.
 #[derive(Default)]
 pub(super) struct Locals {
     entries: Vec<Option<Local>>,
@@ -112,8 +120,14 @@ pub(super) struct Locals {
     places: HashMap<u64, u32>,
 }
 
+impl Local {
+    pub(super) const fn is_named(&self) -> bool {
+        matches!(self.to, To::Named(_))
+    }
+}
+
 impl Locals {
-    fn insert(&mut self, local: Local) -> u32 {
+    pub(super) fn insert(&mut self, local: Local) -> u32 {
         let number = local.number;
         let index = match self.free.pop() {
             Some(index) => {
@@ -129,14 +143,14 @@ impl Locals {
         index
     }
 
-    fn remove(&mut self, number: u64) -> Option<(u32, Local)> {
+    pub(super) fn remove(&mut self, number: u64) -> Option<(u32, Local)> {
         let index = self.places.remove(&number)?;
         let local = self.entries[index as usize].take()?;
         self.free.push(index);
         Some((index, local))
     }
 
-    fn get(&self, index: u32) -> Option<&Local> {
+    pub(super) fn get(&self, index: u32) -> Option<&Local> {
         self.entries.get(index as usize)?.as_ref()
     }
 }
@@ -220,7 +234,8 @@ pub(crate) fn subscribe(
         let (sender, messages) = flume::bounded(options.capacity.max(1));
         let dropped = Arc::new(AtomicU64::new(0));
         let home = Home { router: theirs, shard, number };
-        let local = Local { number, messages: sender, dropped: Arc::clone(&dropped) };
+        let to = To::Program { messages: sender, dropped: Arc::clone(&dropped) };
+        let local = Local { number, to };
         let then = move |started: Result<Subscribed, Refusal>| {
             let subscription =
                 started.map(|started| Subscription { messages, started, dropped, _home: home });
@@ -279,17 +294,25 @@ impl Push {
     pub(super) fn hand_to_local(&self, index: u32, message: &Arc<Publication>) {
         let locals = self.locals.borrow();
         let Some(local) = locals.get(index) else { return };
-        match local.messages.try_send(Arc::clone(message)) {
+        let (messages, dropped) = match &local.to {
+            To::Program { messages, dropped } => (messages, dropped),
+            To::Named(sink) => {
+                let sink = sink.upgrade();
+                drop(locals);
+                return sink.into_iter().for_each(|sink| sink.deliver(message));
+            }
+        };
+        match messages.try_send(Arc::clone(message)) {
             // The receiver is gone: the end of the subscription is on its way.
             Ok(()) | Err(flume::TrySendError::Disconnected(_)) => {}
             Err(flume::TrySendError::Full(_)) => {
-                local.dropped.fetch_add(1, Ordering::Relaxed);
+                dropped.fetch_add(1, Ordering::Relaxed);
                 self.reactor.counters.push.subscription_dropped.add(1);
             }
         }
     }
 }
 
-const fn local_subscriber(index: u32) -> SubscriberId {
+pub(super) const fn local_subscriber(index: u32) -> SubscriberId {
     SubscriberId(index << 1 | 1)
 }

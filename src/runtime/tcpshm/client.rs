@@ -600,7 +600,13 @@ impl ClientHandle {
         Ok(self.with_peer(|peer| peer.send(message_type, body))??)
     }
 
-    fn front(&self) -> Option<Received> {
+    /// From now on, messages are taken from the [front](Self::front).
+    pub(super) fn pull(&self) {
+        self.lock().pull();
+    }
+
+    /// The next message that was not consumed.
+    pub(super) fn front(&self) -> Option<Received> {
         let state = self.lock();
         let (sequence, message_type, body) = state.peer()?.front()?;
         Some(Received { sequence, message_type, body: body.into() })

@@ -35,7 +35,6 @@ use shardcast_proto::{
 use super::{
     ClientError, ClientEvent, ClientOptions, Incoming,
     files::{FileStore, JournalFiles, random},
-    peer::schedule,
     syncs::{Synced, Syncs},
     waiting,
 };
@@ -106,7 +105,7 @@ struct Inner {
     on_event: RefCell<Option<EventCallback>>,
     waiters: Waiters,
     /// The connection will be asked for what has changed.
-    is_scheduled: Rc<Cell<bool>>,
+    is_scheduled: Cell<bool>,
 }
 
 /// See the [module](self).
@@ -160,7 +159,7 @@ impl LocalClient {
             failure: RefCell::default(),
             on_event: RefCell::default(),
             waiters: Waiters::default(),
-            is_scheduled: Rc::default(),
+            is_scheduled: Cell::default(),
         });
         // The caller may be a handler, whose connection is borrowed.
         inner.later(|inner, conns| inner.begin(conns, 0));
@@ -358,9 +357,17 @@ impl Inner {
             && let Some(id) = self.connection.get()
             && !self.is_scheduled.replace(true)
         {
-            schedule(id, Rc::clone(&self.is_scheduled));
+            self.schedule(id);
         }
         self.want_sync();
+    }
+
+    #[cold]
+    fn schedule(self: &Rc<Self>, id: ConnId) {
+        self.later(move |inner, conns| {
+            inner.is_scheduled.set(false);
+            conns.session_changed(id);
+        });
     }
 
     fn want_sync(self: &Rc<Self>) {

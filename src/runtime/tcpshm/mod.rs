@@ -44,9 +44,12 @@ mod client;
 mod client_options;
 mod files;
 mod local_client;
+mod output;
 mod peer;
 mod server;
 mod syncs;
+mod topic_client;
+mod topics;
 mod waiting;
 
 pub use shardcast_proto::tcpshm::{
@@ -61,3 +64,4 @@ pub use files::{DirectoryError, Durability, FilesConfig};
 pub use local_client::LocalClient;
 pub use peer::{Allocated, Held, Incoming, Message, Peer};
 pub use server::{Handler, NewConnection, PeerService, Place, Protocol, ServerOptions};
+pub use topic_client::{TopicClient, TopicPublisher};

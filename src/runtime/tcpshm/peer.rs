@@ -6,15 +6,19 @@ use std::{
 };
 
 use shardcast_proto::{
-    ConnId, Time,
+    Time,
     connection::CloseReason,
     tcpshm::{self, Name, NotInFront, PeerCounts, Unconsumed, journal::AppendError},
 };
 
-use super::{files::FileStore, syncs::Syncs, waiting};
-use crate::{Connection, conns::Conns, reactor::current};
-
-type Entry = tcpshm::Entry<FileStore>;
+use super::{
+    files::FileStore,
+    output::{Entry, Output},
+    syncs::Syncs,
+    topics::PeerTopics,
+    waiting,
+};
+use crate::{Connection, reactor::current};
 
 /// One end of a named connection, on the shard that owns the name. It outlives its connections: messages can be sent while
 /// the peer is away. Cheap to clone.
@@ -51,50 +55,42 @@ pub struct Peer<D = ()> {
 }
 
 struct Inner<D> {
-    entry: Rc<Entry>,
-    syncs: Rc<Syncs>,
+    output: Rc<Output>,
     name: Name,
     data: D,
     connection: RefCell<Option<Connection>>,
     closed: Cell<Option<CloseReason>>,
     /// What is sent now leaves when the handler returns.
     in_handler: Cell<bool>,
-    /// The connection will be asked for what has changed.
-    is_scheduled: Rc<Cell<bool>>,
     spare: Cell<Vec<u8>>,
+    /// Since it has used them.
+    topics: RefCell<Option<Rc<PeerTopics>>>,
 }
 
 impl<D> Peer<D> {
     pub(super) fn new(entry: Rc<Entry>, syncs: Rc<Syncs>, name: Name, data: D) -> Self {
         let inner = Inner {
-            entry,
-            syncs,
+            output: Output::new(entry, syncs),
             name,
             data,
             connection: RefCell::default(),
             closed: Cell::default(),
             in_handler: Cell::default(),
-            is_scheduled: Rc::default(),
             spare: Cell::default(),
+            topics: RefCell::default(),
         };
         Self { inner: Rc::new(inner) }
     }
 
-    /// Its data, if there is no other handle; then it must not be needed until it returns.
+    /// Its data, if there is no other handle, and it has not used topics.
     pub(super) fn into_data(self) -> Result<D, Self> {
+        if self.inner.topics.borrow().is_some() {
+            return Err(self);
+        }
         let inner = Rc::try_unwrap(self.inner).map_err(|inner| Self { inner })?;
         // All fields, so that a new one is thought of.
-        let Inner {
-            data,
-            entry: _,
-            syncs: _,
-            name: _,
-            connection: _,
-            closed: _,
-            in_handler: _,
-            is_scheduled: _,
-            spare: _,
-        } = inner;
+        let Inner { data, output: _, name: _, connection: _, closed: _, in_handler: _, spare: _, topics: _ } =
+            inner;
         Ok(data)
     }
 
@@ -106,6 +102,8 @@ impl<D> Peer<D> {
     pub(super) fn handle_closed(&self, why: CloseReason) {
         self.inner.connection.take();
         self.inner.closed.set(Some(why));
+        let topics = self.inner.topics.borrow().clone();
+        topics.into_iter().for_each(|topics| topics.handle_closed());
     }
 
     /// Its name.
@@ -162,7 +160,7 @@ impl<D> Peer<D> {
     /// # Errors
     /// It never can.
     pub async fn ready(&self, len: usize) -> Result<(), AppendError> {
-        waiting::ready(self.inner.entry.peer(), len, || self.changed()).await
+        self.inner.output.ready(len).await
     }
 
     /// Room for a message of `len` bytes, to be filled and [pushed](Allocated::push).
@@ -212,7 +210,7 @@ impl<D> Peer<D> {
     /// }
     /// ```
     pub async fn recv(&self) -> Incoming {
-        waiting::front(self.inner.entry.peer()).await
+        waiting::front(self.inner.output.entry().peer()).await
     }
 
     /// Consumes the message with this sequence number.
@@ -235,25 +233,31 @@ impl<D> Peer<D> {
     }
 
     fn core(&self) -> &RefCell<tcpshm::Peer<FileStore>> {
-        self.inner.entry.peer()
+        self.inner.output.core()
     }
 
     /// The connection is asked for what has changed, later in this turn.
     #[inline]
     fn changed(&self) {
-        let Inner { in_handler, is_scheduled, entry, .. } = &*self.inner;
-        if in_handler.get() {
-            return;
+        if !self.inner.in_handler.get() {
+            self.inner.output.changed();
         }
-        match entry.connection() {
-            Some(id) => {
-                if !is_scheduled.replace(true) {
-                    schedule(id, Rc::clone(is_scheduled));
-                }
-            }
-            // Connections begin syncs by themselves.
-            None => self.inner.syncs.want(entry),
+    }
+
+    /// Its topics, from now on, if there is a shard for them.
+    pub(super) fn topics(&self, connection: &Connection) -> Option<Rc<PeerTopics>> {
+        let Inner { topics, output, .. } = &*self.inner;
+        let mut topics = topics.borrow_mut();
+        if topics.is_none() {
+            *topics = PeerTopics::new(Rc::clone(output), connection.peer().ip());
         }
+        topics.clone()
+    }
+
+    /// Ends its subscriptions.
+    pub(super) fn leave_topics(&self) {
+        let left = self.inner.topics.take();
+        drop(left);
     }
 
     /// A message goes to the handler; what it does with it is known when the result is dropped.
@@ -261,18 +265,6 @@ impl<D> Peer<D> {
         self.inner.in_handler.set(true);
         Delivery { peer: self, now, how: Cell::new(Unconsumed::Failed) }
     }
-}
-
-/// The connection with this id is asked for what has changed, later in this turn.
-#[cold]
-pub(super) fn schedule(id: ConnId, is_scheduled: Rc<Cell<bool>>) {
-    // Without a shard, the connection is gone.
-    current::with(|reactor| {
-        reactor.defer(move || {
-            is_scheduled.set(false);
-            current::with_part(|conns: &Rc<Conns>| conns.session_changed(id));
-        });
-    });
 }
 
 /// A message while the handler has it. If the handler panics, it has failed.

@@ -16,7 +16,7 @@ use shardcast_proto::{
     connection::CloseReason,
     tcpshm::{
         Accepting, Callbacks, FileError, Geometry, Login, Mismatch, MismatchPolicy, Name, PeerTable, Reject,
-        SecondLogin, TableConfig, Times,
+        SecondLogin, TableConfig, Times, topics::is_topic,
     },
 };
 
@@ -66,9 +66,12 @@ pub struct ServerOptions {
     pub peers_max: usize,
     /// After how long a peer that does not return is forgotten. Default: 30 days.
     pub forget_after: Duration,
-    /// After how long away the journal of a peer is closed, if it keeps nothing and the application has no [`Peer`] of it; the
-    /// peer is not forgotten, nor is its [data](Handler::Data). Default: 5 minutes.
+    /// After how long away the journal of a peer is closed, if it keeps nothing, has not used topics, and the application has no
+    /// [`Peer`] of it; the peer is not forgotten, nor is its [data](Handler::Data). Default: 5 minutes.
     pub close_after: Duration,
+    /// Whether clients can use topics: see `docs/push.md`. Then the types from `0xf500` to `0xf5ff` do not come to the
+    /// handler. Default: yes.
+    pub topics: bool,
 }
 
 proto::with! {
@@ -108,6 +111,7 @@ impl ServerOptions {
             peers_max,
             forget_after,
             close_after,
+            topics: true,
         }
     }
 
@@ -153,6 +157,7 @@ pub struct Protocol {
     name: Name,
     config: TableConfig,
     files: JournalFiles,
+    topics: bool,
     placement: Arc<Placement>,
 }
 
@@ -174,6 +179,7 @@ impl Protocol {
             files: JournalFiles::new(directory, name.clone()),
             name,
             config: options.table(),
+            topics: options.topics,
             placement,
         })
     }
@@ -228,13 +234,22 @@ impl proto::Protocol for Protocol {
     }
 
     fn accept(&self, opening: &Opening<'_>) -> Box<dyn Session> {
-        let table = opening.state::<Table>().expect("the state of this protocol");
-        Box::new(Accepting::new(table, opening))
+        let shard = opening.state::<Shard>().expect("the state of this protocol");
+        Box::new(Accepting::new(Rc::clone(&shard.table), opening))
     }
 
     fn shard_state(&self, _shard: u16) -> Rc<dyn Any> {
-        Rc::new(Table::new(self.name.clone(), self.config.clone(), ShardFiles::new(self.files.of_shard())))
+        let files = ShardFiles::new(self.files.of_shard());
+        let table = Table::new(self.name.clone(), self.config.clone(), files);
+        Rc::new(Shard { table: Rc::new(table), topics: self.topics })
     }
+}
+
+/// What the connections of a listener have in common on one shard.
+struct Shard {
+    table: Rc<Table>,
+    /// Its clients can use topics.
+    topics: bool,
 }
 
 type Table = PeerTable<ShardFiles>;
@@ -326,7 +341,7 @@ pub trait Handler: 'static {
         PeerService {
             handling: Rc::new(Handling {
                 handler: self,
-                table: OnceCell::new(),
+                shard: OnceCell::new(),
                 peers: RefCell::default(),
                 resting: RefCell::default(),
                 faults: RefCell::default(),
@@ -361,7 +376,7 @@ pub struct PeerService<H: Handler> {
 /// A handler, and the peers that it knows.
 struct Handling<H: Handler> {
     handler: H,
-    table: OnceCell<Rc<Table>>,
+    shard: OnceCell<Rc<Shard>>,
     peers: RefCell<HashMap<Name, Peer<H::Data>>>,
     /// The data of those whose journals are closed.
     resting: RefCell<HashMap<Name, H::Data>>,
@@ -387,7 +402,7 @@ impl<H: Handler> Handling<H> {
         if let Some(peer) = self.peers.borrow().get(name) {
             return Some(peer.clone());
         }
-        let table = self.table.get()?;
+        let table = &self.shard.get()?.table;
         let syncs = Rc::clone(table.files().syncs());
         let entry = table.get(name)?;
         let data = self.resting.borrow_mut().remove(name).unwrap_or_default();
@@ -397,14 +412,14 @@ impl<H: Handler> Handling<H> {
     }
 
     fn count(&self, f: impl FnOnce(&PeerCounters)) {
-        if let Some(table) = self.table.get() {
+        if let Some(Shard { table, .. }) = self.shard.get().map(Rc::as_ref) {
             f(table.files().counters());
         }
     }
 
     /// The peers that are known may have changed.
     fn count_peers(&self) {
-        let known = self.table.get().map_or(0, |table| table.len());
+        let known = self.shard.get().map_or(0, |shard| shard.table.len());
         self.count(|counters| counters.peers.set(known as u64));
     }
 
@@ -426,16 +441,16 @@ impl<H: Handler> Handling<H> {
 
 impl<H: Handler> Service for PeerService<H> {
     fn attached(&self, state: &Rc<dyn Any>) {
-        let Ok(table) = Rc::clone(state).downcast::<Table>() else { return };
+        let Ok(shard) = Rc::clone(state).downcast::<Shard>() else { return };
         let callbacks: Rc<dyn Callbacks<FileStore>> = Rc::clone(&self.handling) as _;
-        table.set_callbacks(Rc::downgrade(&callbacks));
-        let set = self.handling.table.set(table);
+        shard.table.set_callbacks(Rc::downgrade(&callbacks));
+        let set = self.handling.shard.set(shard);
         debug_assert!(set.is_ok(), "a service has one listener");
     }
 
     fn opened(&self, connection: &Connection) {
-        let table = self.handling.table.get();
-        let Some(name) = table.and_then(|table| table.connected(connection.id())) else { return };
+        let shard = self.handling.shard.get();
+        let Some(name) = shard.and_then(|shard| shard.table.connected(connection.id())) else { return };
         let Some(peer) = self.handling.peer(&name) else { return };
         peer.handle_opened(connection);
         self.open.borrow_mut().insert(connection.id(), peer.clone());
@@ -455,6 +470,9 @@ impl<H: Handler> Service for PeerService<H> {
             body: request.body,
         };
         let message = delivered.delivery.message(request.id.0, message_type as u16, request.body);
+        if is_topic(message_type as u16) && self.handling.shard.get().is_some_and(|shard| shard.topics) {
+            return take_topic_request(connection, &peer, message);
+        }
         self.handling.handler.message(&peer, message);
     }
 
@@ -470,6 +488,18 @@ impl<H: Handler> Service for PeerService<H> {
         }
         self.handling.handler.disconnected(&peer, why);
     }
+}
+
+/// A request of a peer about topics.
+fn take_topic_request<D: 'static>(connection: &Connection, peer: &Peer<D>, message: Message<'_, D>) {
+    // Without a shard, the connection is gone.
+    let Some(topics) = peer.topics(connection) else { return };
+    let (message_type, body) = (message.message_type(), message.body());
+    if topics.take(message_type, body) {
+        return message.pop();
+    }
+    let held = message.hold();
+    topics.hold(Box::new(move || held.pop()), message_type, body);
 }
 
 /// A message that its handler has; kept when that returns, or panics, without having consumed it.
@@ -492,7 +522,7 @@ impl<D> Drop for Delivered<'_, D> {
 impl<H: Handler> Callbacks<FileStore> for Handling<H> {
     fn new_connection(&self, from: SocketAddr, client: &Name, login: &Login<'_>) -> Result<Vec<u8>, Reject> {
         self.count_peers();
-        if let Some(table) = self.table.get() {
+        if let Some(Shard { table, .. }) = self.shard.get().map(Rc::as_ref) {
             // It is not known earlier which listener this is.
             current::with_part(|conns: &Rc<Conns>| conns.count_peers(table.files().counters()));
         }
@@ -514,12 +544,15 @@ impl<H: Handler> Callbacks<FileStore> for Handling<H> {
 
     fn reset(&self, client: &Name, dropped: u64) {
         tracing::warn!(peer = %client, dropped, "a peer begins anew");
+        self.peers.borrow().get(client).into_iter().for_each(Peer::leave_topics);
         self.handler.reset(client, dropped);
     }
 
     fn forgotten(&self, client: &Name, dropped: u64) {
         tracing::info!(peer = %client, dropped, "a peer did not return, and is forgotten");
         let forgotten = (self.peers.borrow_mut().remove(client), self.resting.borrow_mut().remove(client));
+        // The application may still have it.
+        forgotten.0.iter().for_each(Peer::leave_topics);
         drop(forgotten);
         self.note_fault(client, None);
         self.count_peers();

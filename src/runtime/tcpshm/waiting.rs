@@ -24,28 +24,25 @@ pub(super) async fn ready(
         let reserved = peer.with(|peer| peer.journal_mut().reserve(len));
         match reserved {
             // Nothing tells when there is room on the disk again.
-            Err(AppendError::Grow(_)) => or(released(peer), task::sleep(DISK_PAUSE)).await,
+            Err(AppendError::Grow(_)) => or(consumed(peer), task::sleep(DISK_PAUSE)).await,
             Err(AppendError::Full) => {
                 changed();
-                released(peer).await;
+                consumed(peer).await;
             }
             reserved => return reserved,
         }
     }
 }
 
-/// Waits until something was consumed at the other end, or a sync has completed, or there is another journal.
-async fn released(peer: &impl Shared<Peer<FileStore>>) {
-    let state = |peer: &Peer<FileStore>| (peer.journal().first(), peer.journal().next(), peer.counts().syncs);
-    let before = peer.with(|peer| state(peer));
+/// Waits until something was consumed at the other end, a sync has completed, or the journal was replaced; perhaps for less.
+pub(super) async fn consumed(peer: &impl Shared<Peer<FileStore>>) {
+    let mut waits = false;
     poll_fn(|cx| {
-        peer.with(|peer| {
-            if state(peer) != before {
-                return Poll::Ready(());
-            }
-            peer.wake_writer(cx.waker());
-            Poll::Pending
-        })
+        if std::mem::replace(&mut waits, true) {
+            return Poll::Ready(());
+        }
+        peer.with(|peer| peer.wake_writer(cx.waker()));
+        Poll::Pending
     })
     .await;
 }

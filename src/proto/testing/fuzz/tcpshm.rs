@@ -10,7 +10,9 @@ use crate::{
         Accepting, ByteOrder, ClientConfig, ClientFiles, ClientState, Connecting, FileError, Files, Geometry,
         Header, Login, LoginResponse, Name, OriginalQueue, PeerTable, Sequences, Start, Status, TableConfig,
         journal::{Beginning, Identity, Journal, JournalConfig},
+        topics::{self, Asked},
     },
+    topics::control::{self, ServerPayload},
 };
 
 /// Any bytes as a queue of the original: its messages are as many as it says, and all within the file.
@@ -20,6 +22,33 @@ pub fn original(data: &[u8]) {
         let bytes: usize = queue.messages().map(|(_, body)| body.len() + 8).sum();
         assert_eq!(queue.messages().count() as u64, queue.message_count());
         assert!(bytes <= data.len());
+    }
+}
+
+/// Any message, with its type in the first two bytes: what is a request, or a payload of a server, has these bytes again.
+pub fn topics(data: &[u8]) {
+    let Some((message_type, body)) = data.split_first_chunk() else { return };
+    let message_type = u16::from_be_bytes(*message_type);
+    let mut out = Vec::new();
+    match topics::load(message_type, body) {
+        None => assert!(!topics::is_topic(message_type)),
+        Some((id, Ok(Asked::Control(request)))) => {
+            let of = topics::encode_request(id, |out| control::encode_request(&request, out), &mut out);
+            assert_eq!((of, &out[..]), (message_type, body));
+        }
+        Some((id, Ok(Asked::Forget))) => {
+            assert_eq!((topics::encode_forget(id, &mut out), &out[..]), (message_type, body));
+        }
+        Some((id, Err((op, refusal)))) => {
+            let of = topics::encode_refusal(id, op, refusal, &mut out);
+            let payload = topics::into_payload(of, out).map(|(_, payload)| payload);
+            assert!(payload.is_some_and(|it| ServerPayload::load(&it).is_some()), "it is refused");
+        }
+    }
+    if let Some((id, payload)) = topics::into_payload(message_type, body.to_vec()) {
+        let mut out = Vec::new();
+        let of = topics::encode_request(id, |out| out.extend_from_slice(&payload), &mut out);
+        assert_eq!((of, &out[..]), (message_type, body));
     }
 }
 

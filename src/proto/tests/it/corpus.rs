@@ -115,6 +115,11 @@ fn tcpshm_original_survives_its_corpus() {
 }
 
 #[test]
+fn tcpshm_topics_survives_its_corpus() {
+    replay("tcpshm_topics", fuzz::tcpshm_topics);
+}
+
+#[test]
 fn tcpshm_journal_survives_its_corpus() {
     replay("tcpshm_journal", fuzz::tcpshm_journal);
 }

@@ -62,7 +62,18 @@ impl<'a> Request<'a> {
     /// The refusal, and the operation number as far as it is there (0 if not).
     pub fn load(payload: &'a [u8]) -> Result<Self, (u8, Refusal)> {
         let mut reader = Reader::new(payload.get(MAGIC.len()..).unwrap_or_default());
-        let Some(op) = reader.u8() else { return Err((0, Refusal::Malformed)) };
+        match reader.u8() {
+            Some(op) => Self::load_fields(op, reader.rest()).map_err(|refusal| (op, refusal)),
+            None => Err((0, Refusal::Malformed)),
+        }
+    }
+
+    /// Reads the fields after the operation number, of a protocol that has the number elsewhere.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub(crate) fn load_fields(op: u8, fields: &'a [u8]) -> Result<Self, Refusal> {
+        let reader = Reader::new(fields);
         let read = match op {
             op::HELLO => load_hello(reader),
             op::SUBSCRIBE => load_subscribe(reader),
@@ -71,9 +82,9 @@ impl<'a> Request<'a> {
             op::PRESENCE => load_presence(reader),
             op::PING => reader.end(Ok(Request::Ping)),
             op::HISTORY => load_history(reader),
-            _ => return Err((op, Refusal::UnknownOperation)),
+            _ => return Err(Refusal::UnknownOperation),
         };
-        read.unwrap_or(Err(Refusal::Malformed)).map_err(|refusal| (op, refusal))
+        read.unwrap_or(Err(Refusal::Malformed))
     }
 }
 

@@ -45,7 +45,8 @@ impl<W: Wire> Subscriptions<W> {
             Verdict::Already if has_unanswered => self.pause(&filter, None, now),
             Verdict::Already => {
                 let head = self.known_position(&filter);
-                self.activate(filter, life, head, Recovery::NotRequested);
+                self.activate(filter.clone(), life, head, Recovery::NotRequested);
+                self.finish(&filter);
             }
             Verdict::Again => self.pause(&filter, Some(error), now),
             Verdict::NextConnection if self.connected => self.pause(&filter, Some(error), now),
@@ -122,6 +123,16 @@ impl<W: Wire> Subscriptions<W> {
             subscription.backoff.reset();
         }
         self.events.push_back(TopicEvent::Subscribed { filter, head, recovery });
+    }
+
+    /// No response brings what is missing.
+    fn finish(&mut self, filter: &TopicFilter) {
+        let TopicFilter::Exact(topic) = filter else { return };
+        let Some((epoch, lost)) = self.positions.finish(topic) else { return };
+        let topic = topic.to_string();
+        let lost =
+            lost.into_iter().map(|(from, to)| TopicEvent::Lost { topic: topic.clone(), epoch, from, to });
+        self.events.extend(lost);
     }
 
     /// Retries after a pause, and reports the reason if there is one.

@@ -10,3 +10,4 @@ mod many;
 mod restarts;
 mod steps;
 mod support;
+mod topics;
