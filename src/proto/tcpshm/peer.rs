@@ -243,6 +243,11 @@ impl<S: Store> Peer<S> {
         self.journal.is_ready() && self.journal.durable_received() == self.journal.received()
     }
 
+    /// Whether the journal keeps nothing, and its file has all that it counts.
+    pub(super) fn is_idle(&self) -> bool {
+        self.journal.is_empty() && self.may_connect() && !self.needs_sync() && !self.is_broken()
+    }
+
     /// Begins a sync of the journal; the caller performs it. `None` if one is in progress, or none is needed.
     pub fn begin_sync(&mut self) -> Option<PeerSync> {
         let token = if self.needs_sync() { self.journal.begin_sync()? } else { return None };

@@ -112,6 +112,14 @@ pub trait Callbacks<S: Store> {
     /// The client was away for [`forget_after`](TableConfig::forget_after), so it is forgotten, with so many messages for it.
     fn forgotten(&self, client: &Name, dropped: u64);
 
+    /// The journal of this client is to be closed, because the client is [away](TableConfig::close_after) and it keeps nothing.
+    /// False: the application may send to it. Otherwise it has dropped the [entry](Entry), and there is a new one when the
+    /// client returns.
+    fn release(&self, client: &Name) -> bool {
+        let _ = client;
+        true
+    }
+
     /// Another connection takes over: end this one.
     fn cut(&self, connection: ConnId);
 }
@@ -166,6 +174,9 @@ pub struct TableConfig {
     /// After how long a peer that does not return is forgotten: its journal is removed, and its next login begins anew.
     /// Default: 30 days.
     pub forget_after: Duration,
+    /// After how long away the journal of a peer is closed, if it keeps nothing. It is opened again when the peer returns.
+    /// Default: 5 minutes.
+    pub close_after: Duration,
 }
 
 impl Default for TableConfig {
@@ -178,6 +189,7 @@ impl Default for TableConfig {
             mismatch: MismatchPolicy::default(),
             peers_max: 10_000,
             forget_after: Duration::from_secs(30 * 24 * 3600),
+            close_after: Duration::from_secs(300),
         }
     }
 }
@@ -189,6 +201,8 @@ pub struct PeerTable<F: Files> {
     files: F,
     callbacks: RefCell<Option<Weak<dyn Callbacks<F::Store>>>>,
     peers: RefCell<HashMap<Name, Rc<Entry<F::Store>>>>,
+    /// Since when those peers are away whose journals are closed. Invariant: none of them is in `peers`.
+    resting: RefCell<HashMap<Name, Time>>,
     connected: RefCell<HashMap<ConnId, Name>>,
     /// When peers that do not return are looked for again.
     sweep_at: Cell<Time>,
@@ -254,6 +268,7 @@ impl<F: Files> PeerTable<F> {
             files,
             callbacks: RefCell::default(),
             peers: RefCell::default(),
+            resting: RefCell::default(),
             connected: RefCell::default(),
             sweep_at: Cell::default(),
         }
@@ -279,7 +294,7 @@ impl<F: Files> PeerTable<F> {
         &self.files
     }
 
-    /// The peer with this name.
+    /// The peer with this name, if its journal is open.
     pub fn get(&self, name: &Name) -> Option<Rc<Entry<F::Store>>> {
         self.peers.borrow().get(name).cloned()
     }
@@ -289,14 +304,14 @@ impl<F: Files> PeerTable<F> {
         self.connected.borrow().get(&id).cloned()
     }
 
-    /// All peers.
+    /// All peers whose journals are open.
     pub fn all(&self) -> Vec<Rc<Entry<F::Store>>> {
         self.peers.borrow().values().cloned().collect()
     }
 
-    /// How many peers there are.
+    /// How many peers there are, with those whose journals are closed.
     pub fn len(&self) -> usize {
-        self.peers.borrow().len()
+        self.peers.borrow().len() + self.resting.borrow().len()
     }
 
     /// Whether there are none.
@@ -353,12 +368,12 @@ impl<F: Files> PeerTable<F> {
         let client = login.client_name().ok().filter(|it| self.config.geometry.fits(it));
         let client = client.ok_or_else(|| Refused::new("Invalid client name"))?;
         let callbacks = self.callbacks();
-        self.forget_absent(callbacks.as_deref(), now);
+        self.sweep(&client, callbacks.as_deref(), now);
         if admitted.is_none() {
             *admitted = Some(self.ask(from, &client, login, callbacks.as_deref())?);
         }
         let user_data = admitted.as_deref().unwrap_or_default();
-        let Some(entry) = self.vacant(&client, callbacks.as_deref())? else { return Ok(None) };
+        let Some(entry) = self.vacant(&client, callbacks.as_deref(), now)? else { return Ok(None) };
         let Some(remote) = self.begin_anew(&entry, login, callbacks.as_deref())? else { return Ok(None) };
         if !self.match_numbers(&entry, remote, user_data, callbacks.as_deref())? || !self.may_connect(&entry)
         {
@@ -401,6 +416,7 @@ impl<F: Files> PeerTable<F> {
         &self,
         client: &Name,
         callbacks: Option<&dyn Callbacks<F::Store>>,
+        now: Time,
     ) -> Result<Option<Rc<Entry<F::Store>>>, Refused> {
         if let Some(entry) = self.get(client) {
             match (entry.connection.get(), self.config.second_login) {
@@ -418,7 +434,7 @@ impl<F: Files> PeerTable<F> {
             }
             return Ok(self.may_connect(&entry).then_some(entry));
         }
-        if self.peers.borrow().len() >= self.config.peers_max {
+        if !self.resting.borrow().contains_key(client) && self.len() >= self.config.peers_max {
             return Err(Refused::new("Max client cnt exceeded"));
         }
         let opened = self.files.begin_to_open(client);
@@ -428,9 +444,10 @@ impl<F: Files> PeerTable<F> {
         let entry = Rc::new(Entry {
             peer: Rc::new(RefCell::new(peer)),
             connection: Cell::default(),
-            since: Cell::default(),
+            since: Cell::new(now),
             is_temporary: Cell::default(),
         });
+        self.resting.borrow_mut().remove(client);
         self.peers.borrow_mut().insert(client.clone(), Rc::clone(&entry));
         Ok(self.may_connect(&entry).then_some(entry))
     }
@@ -514,18 +531,50 @@ impl<F: Files> PeerTable<F> {
         Ok(true)
     }
 
-    /// Forgets peers that have not returned; looks for them now and then.
-    fn forget_absent(&self, callbacks: Option<&dyn Callbacks<F::Store>>, now: Time) {
+    /// Forgets peers that have not returned, and closes journals; looks for them now and then.
+    fn sweep(&self, logs_in: &Name, callbacks: Option<&dyn Callbacks<F::Store>>, now: Time) {
         if now < self.sweep_at.get() {
             return;
         }
-        let after = self.config.forget_after;
-        self.sweep_at.set(now + (after / 8).min(SWEEP_MAX));
+        let TableConfig { forget_after: after, close_after, .. } = self.config;
+        self.sweep_at.set(now + (after.min(close_after) / 8).min(SWEEP_MAX));
+        let gone = self.resting.borrow_mut().extract_if(|_, since| *since + after <= now).collect::<Vec<_>>();
+        for (client, _) in gone {
+            let _ = self.files.remove(&client);
+            callbacks.into_iter().for_each(|callbacks| callbacks.forgotten(&client, 0));
+        }
         let is_absent =
             |entry: &Entry<F::Store>| entry.connection.get().is_none() && entry.since.get() + after <= now;
         let absent: Vec<_> = self.peers.borrow_mut().extract_if(|_, entry| is_absent(entry)).collect();
         for (client, entry) in absent {
             self.forget(&client, &entry, callbacks);
+        }
+        self.close_idle(logs_in, callbacks, now);
+    }
+
+    /// Closes journals that keep nothing, except that of the client that logs in. Their files stay.
+    fn close_idle(&self, logs_in: &Name, callbacks: Option<&dyn Callbacks<F::Store>>, now: Time) {
+        let is_idle = |client: &Name, entry: &Entry<F::Store>| {
+            let is_away = entry.connection.get().is_none() && client != logs_in;
+            is_away && entry.since.get() + self.config.close_after <= now && entry.peer.borrow().is_idle()
+        };
+        let mut idle = Vec::new();
+        for (client, entry) in &*self.peers.borrow() {
+            if is_idle(client, entry) {
+                idle.push(client.clone());
+            }
+        }
+        idle.retain(|client| callbacks.is_none_or(|callbacks| callbacks.release(client)));
+        // Something else may use one, for example a sync.
+        let is_unused =
+            |it: &mut Rc<Entry<F::Store>>| Rc::get_mut(it).is_some_and(|it| Rc::strong_count(&it.peer) == 1);
+        for client in idle {
+            let mut peers = self.peers.borrow_mut();
+            if peers.get_mut(&client).is_some_and(is_unused)
+                && let Some(entry) = peers.remove(&client)
+            {
+                self.resting.borrow_mut().insert(client, entry.since.get());
+            }
         }
     }
 

@@ -50,6 +50,7 @@ pub use builder::{ClientBuilder, ConnectError};
 pub use callbacks::CallbackThreads;
 pub use endpoint::{Endpoint, Resolve};
 pub use future::CallFuture;
+pub(crate) use resolver::submit as look_up;
 pub(crate) use thread::{Fate, Link, News, ThreadConnection, now};
 
 use self::{

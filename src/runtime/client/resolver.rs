@@ -16,7 +16,7 @@ struct Resolver {
 static RESOLVER: Mutex<Resolver> = Mutex::new(Resolver { jobs: VecDeque::new(), threads: 0 });
 
 /// Runs `job`, which may block. There is at most one job for each client.
-pub(super) fn submit(job: impl FnOnce() + Send + 'static) {
+pub(crate) fn submit(job: impl FnOnce() + Send + 'static) {
     let mut resolver = RESOLVER.lock().unwrap_or_else(PoisonError::into_inner);
     resolver.jobs.push_back(Box::new(job));
     if resolver.threads == THREADS_MAX {

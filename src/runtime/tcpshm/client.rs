@@ -26,7 +26,7 @@ use shardcast_proto::{
 
 use super::{
     ClientError, ClientOptions,
-    files::{self, Directory, DirectoryError, Durability, FileStore, JournalFiles, SyncJob},
+    files::{self, Durability, FileStore, JournalFiles, SyncJob},
 };
 use crate::{
     client::{Fate, Link, News, now},
@@ -163,13 +163,7 @@ impl Client {
     /// # Errors
     /// Its name, or its files, cannot be used.
     pub fn open(name: &str, server: impl ToString, options: ClientOptions) -> Result<Self, ClientError> {
-        let name = Name::new(name).map_err(DirectoryError::from)?;
-        if !options.geometry.fits(&name) {
-            return Err(DirectoryError::NameLen { max: options.geometry.name_size() - 1 }.into());
-        }
-        let directory = Directory::open(&options.directory, &name, &options.files)?;
-        let files = JournalFiles::new(directory, name.clone());
-        let state = Arc::new(Mutex::new(ClientState::open(name, options.config(), files)?));
+        let state = Arc::new(Mutex::new(options.state(name)?));
         let wakeup = Wakeup::new().map_err(ClientError::Connect)?;
         let shared = Shared { state: Arc::clone(&state), has_changed: AtomicBool::new(false), wakeup };
         let handle = ClientHandle { shared: Arc::new(shared) };
@@ -352,15 +346,9 @@ impl Client {
             Fate::Ended(why) => why,
             Fate::Over => CloseReason::Closed,
         };
-        let event = match (outcome, failure) {
-            (Some(Err(error)), _) => ClientEvent::LoginFailed(error),
-            (_, Some(failure)) => ClientEvent::ConnectFailed(io::Error::other(failure.to_string())),
-            _ if was_logged_on => ClientEvent::Disconnected(why),
-            _ => ClientEvent::ConnectFailed(io::Error::other(format!(
-                "the server closed the connection: {why}"
-            ))),
-        };
-        on(&self.handle, event);
+        let failure = failure.map(|failure| io::Error::other(failure.to_string()));
+        let outcome = outcome.and_then(Result::err);
+        on(&self.handle, ClientEvent::of_end(outcome, failure, was_logged_on, why));
     }
 
     /// Waits until [`poll`](Self::poll) may have something to do, at most for `timeout`.
@@ -632,6 +620,23 @@ impl ClientHandle {
     #[inline]
     fn lock(&self) -> MutexGuard<'_, ClientState<JournalFiles>> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ClientEvent<'static> {
+    /// What the end of a connection is, or of the attempt to make one.
+    pub(super) fn of_end(
+        refused: Option<LoginError>,
+        failure: Option<io::Error>,
+        was_logged_on: bool,
+        why: CloseReason,
+    ) -> Self {
+        match (refused, failure) {
+            (Some(error), _) => Self::LoginFailed(error),
+            (_, Some(failure)) => Self::ConnectFailed(failure),
+            _ if was_logged_on => Self::Disconnected(why),
+            _ => Self::ConnectFailed(io::Error::other(format!("the server closed the connection: {why}"))),
+        }
     }
 }
 

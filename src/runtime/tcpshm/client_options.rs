@@ -5,12 +5,12 @@ use std::{io, path::PathBuf, time::Duration};
 use shardcast_proto::{
     self as proto,
     tcpshm::{
-        ClientConfig, FileError, Geometry, LoginError, MismatchPolicy, NotInFront, Times,
+        ClientConfig, ClientState, FileError, Geometry, LoginError, MismatchPolicy, Name, NotInFront, Times,
         journal::AppendError,
     },
 };
 
-use super::files::{DirectoryError, FilesConfig};
+use super::files::{Directory, DirectoryError, FilesConfig, JournalFiles};
 
 /// What a client of tcpshm is made of.
 ///
@@ -86,7 +86,18 @@ impl ClientOptions {
         }
     }
 
-    pub(super) fn config(&self) -> ClientConfig {
+    /// The client with this name, and its files.
+    pub(super) fn state(&self, name: &str) -> Result<ClientState<JournalFiles>, ClientError> {
+        let name = Name::new(name).map_err(DirectoryError::from)?;
+        if !self.geometry.fits(&name) {
+            return Err(DirectoryError::NameLen { max: self.geometry.name_size() - 1 }.into());
+        }
+        let directory = Directory::open(&self.directory, &name, &self.files)?;
+        let files = JournalFiles::new(directory, name.clone());
+        Ok(ClientState::open(name, self.config(), files)?)
+    }
+
+    fn config(&self) -> ClientConfig {
         ClientConfig::default().with(|it| {
             it.geometry = self.geometry;
             it.times = self.times;
@@ -127,4 +138,10 @@ pub enum ClientError {
     /// The message is not the next one to consume.
     #[error(transparent)]
     NotInFront(#[from] NotInFront),
+    /// The client was closed, or its shard stops, or it does not [reconnect](ClientOptions::reconnects).
+    #[error("the client has ended")]
+    Closed,
+    /// A client that lives on a shard is opened there.
+    #[error("a client that lives on a shard is opened on its thread")]
+    OtherThread,
 }

@@ -2,7 +2,8 @@
 //!
 //! A server has a [`Handler`] for each shard, which gets the messages of the peers there, and is called when they log on and
 //! when their connections end. A [`Peer`] outlives its connections: what is sent to it while it is away is kept in a file,
-//! and arrives when it is back. A [`Client`] does the same at the other end.
+//! and arrives when it is back. A [`Client`] does the same at the other end, on an ordinary thread; a
+//! [`LocalClient`] does on a shard.
 //!
 //! # Examples
 //! ```
@@ -42,12 +43,14 @@
 mod client;
 mod client_options;
 mod files;
+mod local_client;
 mod output;
 mod peer;
 mod server;
 mod syncs;
 mod topic_client;
 mod topics;
+mod waiting;
 
 pub use shardcast_proto::tcpshm::{
     ByteOrder, FileError, Gap, Geometry, GeometryError, LoggedOn, LoginError, Mismatch, MismatchPolicy, Name,
@@ -58,6 +61,7 @@ pub use client::{Batch, Client, ClientEvent, ClientHandle, ClientMessage, Receiv
 pub use client_options::{ClientError, ClientOptions};
 pub(crate) use files::{BOOT, Directory, random};
 pub use files::{DirectoryError, Durability, FilesConfig};
+pub use local_client::LocalClient;
 pub use peer::{Allocated, Held, Incoming, Message, Peer};
 pub use server::{Handler, NewConnection, PeerService, Place, Protocol, ServerOptions};
 pub use topic_client::{TopicClient, TopicPublisher};

@@ -2,20 +2,16 @@
 
 use std::{
     cell::{Cell, RefCell},
-    future::poll_fn,
     rc::Rc,
-    task::Poll,
-    time::Duration,
 };
 
-use futures_lite::future::or;
 use shardcast_proto::{
     ConnId,
     tcpshm::{self, journal::AppendError},
 };
 
-use super::{files::FileStore, syncs::Syncs};
-use crate::{conns::Conns, reactor::current, task};
+use super::{files::FileStore, syncs::Syncs, waiting};
+use crate::{conns::Conns, reactor::current};
 
 pub(super) type Entry = tcpshm::Entry<FileStore>;
 
@@ -71,33 +67,11 @@ impl Output {
     /// # Errors
     /// It never can.
     pub(super) async fn ready(self: &Rc<Self>, len: usize) -> Result<(), AppendError> {
-        loop {
-            let reserved = self.core().borrow_mut().journal_mut().reserve(len);
-            match reserved {
-                // Nothing tells when there is room on the disk again.
-                Err(AppendError::Grow(_)) => or(self.consumed(), task::sleep(DISK_PAUSE)).await,
-                Err(AppendError::Full) => {
-                    self.changed();
-                    self.consumed().await;
-                }
-                reserved => return reserved,
-            }
-        }
+        waiting::ready(self.entry.peer(), len, || self.changed()).await
     }
 
     /// Waits until the peer has consumed something, a sync has completed, or the journal was replaced; perhaps for less.
     pub(super) async fn consumed(&self) {
-        let mut waits = false;
-        poll_fn(|cx| {
-            if std::mem::replace(&mut waits, true) {
-                return Poll::Ready(());
-            }
-            self.core().borrow_mut().wake_writer(cx.waker());
-            Poll::Pending
-        })
-        .await;
+        waiting::consumed(self.entry.peer()).await;
     }
 }
-
-/// How often it is tried whether there is room on the disk.
-const DISK_PAUSE: Duration = Duration::from_millis(100);

@@ -1,10 +1,8 @@
 use std::{
     cell::{Cell, RefCell},
     fmt,
-    future::poll_fn,
     ops::{Deref, DerefMut},
     rc::Rc,
-    task::Poll,
 };
 
 use shardcast_proto::{
@@ -18,6 +16,7 @@ use super::{
     output::{Entry, Output},
     syncs::Syncs,
     topics::PeerTopics,
+    waiting,
 };
 use crate::{Connection, reactor::current};
 
@@ -81,6 +80,18 @@ impl<D> Peer<D> {
             topics: RefCell::default(),
         };
         Self { inner: Rc::new(inner) }
+    }
+
+    /// Its data, if there is no other handle, and it has not used topics.
+    pub(super) fn into_data(self) -> Result<D, Self> {
+        if self.inner.topics.borrow().is_some() {
+            return Err(self);
+        }
+        let inner = Rc::try_unwrap(self.inner).map_err(|inner| Self { inner })?;
+        // All fields, so that a new one is thought of.
+        let Inner { data, output: _, name: _, connection: _, closed: _, in_handler: _, spare: _, topics: _ } =
+            inner;
+        Ok(data)
     }
 
     pub(super) fn handle_opened(&self, connection: &Connection) {
@@ -199,20 +210,7 @@ impl<D> Peer<D> {
     /// }
     /// ```
     pub async fn recv(&self) -> Incoming {
-        poll_fn(|cx| {
-            let mut peer = self.core().borrow_mut();
-            peer.pull();
-            match peer.front() {
-                Some((sequence, message_type, body)) => {
-                    Poll::Ready(Incoming { sequence, message_type, body: body.into() })
-                }
-                None => {
-                    peer.wake_reader(cx.waker());
-                    Poll::Pending
-                }
-            }
-        })
-        .await
+        waiting::front(self.inner.output.entry().peer()).await
     }
 
     /// Consumes the message with this sequence number.

@@ -66,6 +66,9 @@ pub struct ServerOptions {
     pub peers_max: usize,
     /// After how long a peer that does not return is forgotten. Default: 30 days.
     pub forget_after: Duration,
+    /// After how long away the journal of a peer is closed, if it keeps nothing, has not used topics, and the application has no
+    /// [`Peer`] of it; the peer is not forgotten, nor is its [data](Handler::Data). Default: 5 minutes.
+    pub close_after: Duration,
     /// Whether clients can use topics: see `docs/push.md`. Then the types from `0xf500` to `0xf5ff` do not come to the
     /// handler. Default: yes.
     pub topics: bool,
@@ -84,8 +87,17 @@ proto::with! {
 impl ServerOptions {
     /// The defaults, with files in this folder.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        let TableConfig { geometry, times, peer, second_login, mismatch, peers_max, forget_after, .. } =
-            TableConfig::default();
+        let TableConfig {
+            geometry,
+            times,
+            peer,
+            second_login,
+            mismatch,
+            peers_max,
+            forget_after,
+            close_after,
+            ..
+        } = TableConfig::default();
         Self {
             directory: directory.into(),
             geometry,
@@ -98,6 +110,7 @@ impl ServerOptions {
             mismatch,
             peers_max,
             forget_after,
+            close_after,
             topics: true,
         }
     }
@@ -113,6 +126,7 @@ impl ServerOptions {
         table.mismatch = self.mismatch;
         table.peers_max = self.peers_max;
         table.forget_after = self.forget_after;
+        table.close_after = self.close_after;
         table
     }
 }
@@ -329,6 +343,7 @@ pub trait Handler: 'static {
                 handler: self,
                 shard: OnceCell::new(),
                 peers: RefCell::default(),
+                resting: RefCell::default(),
                 faults: RefCell::default(),
             }),
             open: RefCell::default(),
@@ -363,6 +378,8 @@ struct Handling<H: Handler> {
     handler: H,
     shard: OnceCell<Rc<Shard>>,
     peers: RefCell<HashMap<Name, Peer<H::Data>>>,
+    /// The data of those whose journals are closed.
+    resting: RefCell<HashMap<Name, H::Data>>,
     /// The journals that could not be used when they were last needed, with their codes.
     faults: RefCell<HashMap<Name, &'static str>>,
 }
@@ -387,7 +404,9 @@ impl<H: Handler> Handling<H> {
         }
         let table = &self.shard.get()?.table;
         let syncs = Rc::clone(table.files().syncs());
-        let peer = Peer::new(table.get(name)?, syncs, name.clone(), H::Data::default());
+        let entry = table.get(name)?;
+        let data = self.resting.borrow_mut().remove(name).unwrap_or_default();
+        let peer = Peer::new(entry, syncs, name.clone(), data);
         self.peers.borrow_mut().insert(name.clone(), peer.clone());
         Some(peer)
     }
@@ -531,13 +550,27 @@ impl<H: Handler> Callbacks<FileStore> for Handling<H> {
 
     fn forgotten(&self, client: &Name, dropped: u64) {
         tracing::info!(peer = %client, dropped, "a peer did not return, and is forgotten");
-        let forgotten = self.peers.borrow_mut().remove(client);
+        let forgotten = (self.peers.borrow_mut().remove(client), self.resting.borrow_mut().remove(client));
         // The application may still have it.
-        forgotten.iter().for_each(Peer::leave_topics);
+        forgotten.0.iter().for_each(Peer::leave_topics);
         drop(forgotten);
         self.note_fault(client, None);
         self.count_peers();
         self.handler.forgotten(client, dropped);
+    }
+
+    fn release(&self, client: &Name) -> bool {
+        let Some(peer) = self.peers.borrow_mut().remove(client) else { return true };
+        match peer.into_data() {
+            Ok(data) => {
+                self.resting.borrow_mut().insert(client.clone(), data);
+                true
+            }
+            Err(peer) => {
+                self.peers.borrow_mut().insert(client.clone(), peer);
+                false
+            }
+        }
     }
 
     fn cut(&self, connection: ConnId) {

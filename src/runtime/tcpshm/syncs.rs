@@ -1,4 +1,4 @@
-//! The journals of a server on one shard, and their syncs: operations of its ring, which delay no other connection.
+//! The journals of one end on one shard, and their syncs: operations of its ring, which delay no other connection.
 //!
 //! What a journal says of itself must be on the disk before its peer learns it, if it is to survive a power loss. So a login waits
 //! while its journal is made, or opened, or has consumed messages that are not synced; and what is sent and consumed leaves after
@@ -19,7 +19,7 @@ use std::{
 use shardcast_os::ring::SyncOf;
 use shardcast_proto::{
     Time,
-    tcpshm::{self, FileError, Files, Name, Start, journal::Journal},
+    tcpshm::{self, FileError, Files, Name, Peer, Start, journal::Journal},
 };
 
 use super::files::{self, Begun, Durability, FileStore, JournalFiles, SyncJob, of_io};
@@ -55,7 +55,7 @@ struct Making {
 
 impl ShardFiles {
     pub(super) fn new(files: JournalFiles) -> Self {
-        let syncs = Syncs { interval: files.durability().interval(), ..Syncs::default() };
+        let syncs = Syncs::new(files.durability());
         Self { files, syncs: Rc::new(syncs), making: RefCell::default() }
     }
 
@@ -136,7 +136,28 @@ impl Files for ShardFiles {
     }
 }
 
-/// Syncs of the journals of one listener on one shard.
+/// A peer whose journal is synced.
+pub(super) trait Synced: Clone + 'static {
+    /// `None` if it is gone.
+    fn with<R>(&self, f: impl FnOnce(&mut Peer<FileStore>) -> R) -> Option<R>;
+
+    /// A sync has ended. Nothing is borrowed.
+    fn synced(&self);
+}
+
+impl Synced for Rc<Entry> {
+    fn with<R>(&self, f: impl FnOnce(&mut Peer<FileStore>) -> R) -> Option<R> {
+        Some(f(&mut self.peer().borrow_mut()))
+    }
+
+    fn synced(&self) {
+        if let Some(id) = self.connection() {
+            current::with_part(|conns: &Rc<Conns>| conns.session_changed(id));
+        }
+    }
+}
+
+/// Syncs of the journals of one listener on one shard, or of one client.
 #[derive(Default)]
 pub(super) struct Syncs {
     /// From the beginning of one sync of a journal to that of the next one.
@@ -146,22 +167,26 @@ pub(super) struct Syncs {
 }
 
 impl Syncs {
-    /// Syncs the journal of this peer soon, if it needs that: at the end of the turn, so that what happens in the turn is
-    /// included, or when the interval has passed.
-    pub(super) fn want(self: &Rc<Self>, entry: &Rc<Entry>) {
-        let peer = entry.peer().borrow();
-        let store = peer.journal().store();
-        if !peer.needs_sync() || store.is_syncing.replace(true) {
-            return;
-        }
-        let due = store.synced_at.get() + self.interval;
-        drop(peer);
-        self.sync_at(entry, due);
+    pub(super) fn new(durability: Durability) -> Self {
+        Self { interval: durability.interval(), ..Self::default() }
     }
 
-    fn sync_at(self: &Rc<Self>, entry: &Rc<Entry>, due: Time) {
-        let (syncs, entry) = (Rc::clone(self), Rc::clone(entry));
-        let sync = move || syncs.sync(entry);
+    /// Syncs the journal of this peer soon, if it needs that: at the end of the turn, so that what happens in the turn is
+    /// included, or when the interval has passed.
+    pub(super) fn want(self: &Rc<Self>, of: &impl Synced) {
+        let due = of.with(|peer| {
+            let store = peer.journal().store();
+            let begins = peer.needs_sync() && !store.is_syncing.replace(true);
+            begins.then(|| store.synced_at.get() + self.interval)
+        });
+        if let Some(due) = due.flatten() {
+            self.sync_at(of, due);
+        }
+    }
+
+    fn sync_at(self: &Rc<Self>, of: &impl Synced, due: Time) {
+        let (syncs, of) = (Rc::clone(self), of.clone());
+        let sync = move || syncs.sync(of);
         // Without a shard, the server has ended.
         current::with(|reactor| match due <= reactor.now() {
             true => reactor.defer(sync),
@@ -169,45 +194,48 @@ impl Syncs {
         });
     }
 
-    fn sync(self: &Rc<Self>, entry: Rc<Entry>) {
+    fn sync(self: &Rc<Self>, of: impl Synced) {
         let syncs = Rc::clone(self);
         self.begin(move || {
-            let mut peer = entry.peer().borrow_mut();
-            // `None` if the journal was replaced, and the new one is synced already.
-            let (job, begun) = files::begin_sync(&mut peer)?;
-            let store = peer.journal().store();
-            store.is_syncing.set(true);
-            store.synced_at.set(now());
-            drop(peer);
-            let done: Done = Box::new(move |result| syncs.ended(&entry, begun, &result));
+            let begun = of.with(|peer| {
+                // `None` if the journal was replaced, and the new one is synced already.
+                let begun = files::begin_sync(peer)?;
+                let store = peer.journal().store();
+                store.is_syncing.set(true);
+                store.synced_at.set(now());
+                Some(begun)
+            });
+            let (job, begun) = begun.flatten()?;
+            let done: Done = Box::new(move |result| syncs.ended(&of, begun, &result));
             Some((job, done))
         });
     }
 
-    fn ended(self: &Rc<Self>, entry: &Rc<Entry>, begun: Begun, result: &io::Result<()>) {
-        let mut peer = entry.peer().borrow_mut();
-        if result.is_err() == peer.fault().is_none()
-            && with_reactor(|reactor| reactor.may_log(Notice::Journal))
-        {
-            match result {
-                Err(error) => {
-                    tracing::error!(peer = %peer.remote(), %error, "the journal of a peer cannot be synced");
+    fn ended(self: &Rc<Self>, of: &impl Synced, begun: Begun, result: &io::Result<()>) {
+        let is_known = of.with(|peer| {
+            if result.is_err() == peer.fault().is_none()
+                && with_reactor(|reactor| reactor.may_log(Notice::Journal))
+            {
+                match result {
+                    Err(error) => {
+                        tracing::error!(peer = %peer.remote(), %error, "the journal of a peer cannot be synced");
+                    }
+                    Ok(()) => tracing::info!(peer = %peer.remote(), "the journal of a peer is synced again"),
                 }
-                Ok(()) => tracing::info!(peer = %peer.remote(), "the journal of a peer is synced again"),
             }
+            if files::end_sync(peer, begun, result) {
+                peer.journal().store().is_syncing.set(result.is_err());
+            }
+        });
+        if is_known.is_none() {
+            return;
         }
-        if files::end_sync(&mut peer, begun, result) {
-            peer.journal().store().is_syncing.set(result.is_err());
-        }
-        drop(peer);
         match result {
             // What has happened meanwhile.
-            Ok(()) => self.want(entry),
-            Err(_) => self.sync_at(entry, now() + RETRY_PAUSE),
+            Ok(()) => self.want(of),
+            Err(_) => self.sync_at(of, now() + RETRY_PAUSE),
         }
-        if let Some(id) = entry.connection() {
-            current::with_part(|conns: &Rc<Conns>| conns.session_changed(id));
-        }
+        of.synced();
     }
 
     /// Begins a sync as soon as there are less than [`SYNCS_MAX`].

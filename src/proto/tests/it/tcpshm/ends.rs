@@ -20,6 +20,8 @@ pub(super) struct Learned {
     pub(super) log: RefCell<Vec<String>>,
     /// The text with which clients are refused.
     pub(super) refusal: RefCell<Option<String>>,
+    /// The client that the application may send to.
+    pub(super) keeps: RefCell<Option<String>>,
     /// That of the last login.
     pub(super) user_data: RefCell<Vec<u8>>,
 }
@@ -48,6 +50,10 @@ impl Callbacks<Image> for Learned {
 
     fn forgotten(&self, client: &Name, dropped: u64) {
         self.log.borrow_mut().push(format!("forgotten {client}: {dropped} dropped"));
+    }
+
+    fn release(&self, client: &Name) -> bool {
+        self.keeps.borrow().as_deref() != Some(client.as_str())
     }
 
     fn cut(&self, connection: ConnId) {

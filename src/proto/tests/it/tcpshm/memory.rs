@@ -28,6 +28,11 @@ impl Disk {
         MemoryFiles { disk: self.clone(), local: name(local), config: JournalConfig::default() }
     }
 
+    /// Whether there is a file of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.borrow().contains_key(name)
+    }
+
     /// Loses everything.
     pub(super) fn clear(&self) {
         self.0.borrow_mut().clear();

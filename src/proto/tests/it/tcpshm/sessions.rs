@@ -523,6 +523,76 @@ fn a_peer_that_does_not_return_is_forgotten_and_makes_room() {
     assert!(server.table.get(&super::memory::name("client")).is_none());
 }
 
+/// As after a restart of the server, on a machine that was not restarted for long.
+#[test]
+fn a_peer_is_not_forgotten_because_its_first_login_is_refused() {
+    let (disk, day) = (Disk::default(), Duration::from_secs(24 * 3600));
+    let mut server = Server::new(&disk, table(|it| it.forget_after = day));
+    let (now, mut sent) = (START + 100 * day, Vec::new());
+    // It says that it has consumed what it was not sent.
+    login(b"client", b"server", 5, 0, 0).encode(&Geometry::default(), &mut sent);
+    for now in [now, now + day / 2] {
+        let mut accepted = server.accept(now);
+        accepted.receive(&sent, now, nothing);
+        assert!(!accepted.session.is_established());
+    }
+    assert!(server.log().iter().all(|line| !line.starts_with("forgotten")));
+    assert!(disk.has("server_client"));
+}
+
+#[test]
+fn the_journal_of_a_peer_that_is_away_is_closed_if_it_keeps_nothing() {
+    let disk = Disk::default();
+    let day = Duration::from_secs(24 * 3600);
+    let config = table(|it| (it.peers_max, it.forget_after, it.close_after) = (4, 10 * day, day));
+    let mut server = Server::new(&disk, config);
+    let log_in_at = |server: &mut Server, client: &'static str, sequences: (u32, u32, u32), now| {
+        let (mut sent, mut accepted) = (Vec::new(), server.accept(now));
+        let last_server: &[u8] = if sequences == (0, 0, 0) { b"" } else { b"server" };
+        let (ack, start, end) = sequences;
+        login(client.as_bytes(), last_server, ack, start, end).encode(&Geometry::default(), &mut sent);
+        accepted.receive(&sent, now, nothing);
+        assert!(accepted.session.is_established(), "{client}");
+        accepted
+    };
+    for client in ["idle", "kept", "held"] {
+        let mut accepted = log_in_at(&mut server, client, (0, 0, 0), START);
+        server.peer(client).borrow_mut().send(1, b"hello").expect("there is room");
+        let _ = accepted.transmit();
+        let consumed = if client == "kept" { 0 } else { 1 };
+        accepted.receive(&Header::heartbeat(consumed).encode(ByteOrder::Little), START, nothing);
+        drop(accepted);
+    }
+    let held = server.peer("held");
+    let is_open = |server: &Server, client| server.table.get(&super::memory::name(client)).is_some();
+    server.learned.keeps.replace(Some("asked".to_owned()));
+    server.log();
+
+    // Not yet.
+    drop(log_in_at(&mut server, "asked", (0, 0, 0), START + day / 2));
+    assert!(is_open(&server, "idle"));
+    // It is not closed itself, while it logs in; and the application uses it.
+    drop(log_in_at(&mut server, "asked", (0, 0, 0), START + 2 * day));
+    let open = ["idle", "kept", "held", "asked"].map(|client| is_open(&server, client));
+    assert_eq!((open, server.table.len()), ([false, true, true, true], 4));
+    drop(log_in_at(&mut server, "kept", (0, 0, 0), START + 4 * day));
+    assert!(is_open(&server, "asked"));
+    server.learned.keeps.replace(None);
+    drop(log_in_at(&mut server, "kept", (0, 0, 0), START + 5 * day));
+    assert!(!is_open(&server, "asked"));
+
+    // It goes on where it was.
+    let idle = log_in_at(&mut server, "idle", (1, 0, 0), START + 6 * day);
+    assert_eq!(server.peer("idle").borrow_mut().send(1, b"more"), Ok(1));
+    drop((idle, held));
+    // Those whose journals are closed are forgotten in their time.
+    server.log();
+    drop(log_in_at(&mut server, "kept", (0, 0, 0), START + 12 * day));
+    let log = server.log();
+    assert_eq!(log, ["forgotten asked: 0 dropped", "forgotten held: 0 dropped", "new kept"]);
+    assert!(!disk.has("server_asked") && disk.has("server_idle"));
+}
+
 #[test]
 fn what_is_kept_for_a_client_survives_the_loss_of_its_first_response() {
     let (disk, other) = (Disk::default(), Disk::default());

@@ -1,10 +1,13 @@
 //! What becomes of messages that a handler does not consume at once.
 
-use std::time::Duration;
+use std::{io::Write as _, time::Duration};
 
-use shardcast::tcpshm::{SecondLogin, ServerOptions};
+use shardcast::{
+    proto::tcpshm::{Sequences, Status},
+    tcpshm::{Durability, SecondLogin, ServerOptions},
+};
 
-use super::support::{World, echo, types};
+use super::support::{World, echo, login, message, read_message, response, types};
 
 #[test]
 fn a_message_that_was_not_consumed_comes_again() {
@@ -71,9 +74,8 @@ fn a_name_is_connected_once_or_the_newer_connection_takes_over() {
         let world = World::start_with(&options, 1);
         let (_older, _) = world.raw("client");
         let mut newer = world.socket();
-        use std::io::Write as _;
-        newer.write_all(&super::support::login("client", "server", Default::default())).expect("it reads");
-        let (status, _, text) = super::support::response(&mut newer);
+        newer.write_all(&login("client", "server", Default::default())).expect("it reads");
+        let (status, _, text) = response(&mut newer);
         let takes_over = policy == SecondLogin::TakeOver;
         assert_eq!((status == Default::default(), text.is_empty()), (takes_over, takes_over), "{text}");
         if takes_over {
@@ -100,5 +102,51 @@ fn a_handler_waits_for_room_in_a_journal_that_cannot_grow() {
             assert_eq!(received.body.len(), 20_000, "message {number}");
             client.pop(received.sequence).expect("it is in front");
         }
+    }
+}
+
+#[test]
+fn the_journal_of_a_peer_that_is_away_is_closed_and_opened_when_it_returns() {
+    for durability in [Durability::Process, Durability::Fsync] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut options = ServerOptions::new(folder.path().join("server"));
+        (options.files.durability, options.close_after) = (durability, Duration::ZERO);
+        let world = World::start_with(&options, 1);
+        let open = || {
+            let peers = world.peers();
+            (peers.peers, peers.journals)
+        };
+        let mut idle = world.connect("idle", &folder.path().join("clients"));
+        echo(&mut idle, types::RETRY, b"thrice");
+        world.record.wait_for("attempt 3");
+        // What it has consumed is acknowledged.
+        idle.send(types::ONE_WAY, b"").expect("there is room");
+        crate::support::eventually(Duration::from_secs(20), || {
+            idle.poll(|_, _| {});
+            idle.handle().unacknowledged() == 0
+        });
+        drop(idle);
+        world.record.wait_for("idle disconnected: peer-closed");
+        // It does not consume what comes back.
+        let (mut keeps, _) = world.raw("keeps");
+        keeps.write_all(&message(types::ECHO, 0, b"kept")).expect("the server reads");
+        read_message(&mut keeps).expect("an echo");
+        drop(keeps);
+        world.record.wait_for("keeps disconnected: peer-closed");
+        let mut control = world.connect("control", &folder.path().join("clients"));
+        echo(&mut control, types::ECHO, b"hello");
+        assert_eq!(open(), (3, 2));
+
+        // With its numbers, and with its data: the count of attempts goes on.
+        let mut idle = world.connect("idle", &folder.path().join("clients"));
+        assert_eq!((idle.handle().next_sequence(), open()), (2, (3, 3)));
+        echo(&mut idle, types::RETRY, b"once");
+        world.record.wait_for("attempt 5");
+        let mut keeps = world.socket();
+        let sequences = Sequences { ack: 0, start: 1, end: 1 };
+        keeps.write_all(&login("keeps", "server", sequences)).expect("the server reads");
+        let (status, sequences, _) = response(&mut keeps);
+        assert_eq!((status, sequences), (Status::Accepted, Sequences { ack: 1, start: 0, end: 1 }));
+        assert!(!world.record.lines().iter().any(|line| line.starts_with("reset")));
     }
 }

@@ -5,6 +5,7 @@ mod files;
 mod gather;
 mod handlers;
 mod hostile;
+mod local_clients;
 mod many;
 mod restarts;
 mod steps;

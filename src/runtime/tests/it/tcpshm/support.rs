@@ -141,10 +141,18 @@ impl World {
     }
 
     pub(super) fn start_with(options: &ServerOptions, shards: u16) -> Self {
+        Self::start_at(options, shards, SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    pub(super) fn start_at(options: &ServerOptions, shards: u16, address: SocketAddr) -> Self {
+        Self::start_named("server", options, shards, address)
+    }
+
+    pub(super) fn start_named(name: &str, options: &ServerOptions, shards: u16, address: SocketAddr) -> Self {
         let record = Record::default();
-        let protocol = Protocol::open("server", options).expect("a free folder");
+        let protocol = Protocol::open(name, options).expect("a free folder");
         let of_shards = record.clone();
-        let listener = Listener::new("peers", "127.0.0.1:0")
+        let listener = Listener::new("peers", address.to_string())
             .protocol(protocol, move |_| Recorder(of_shards.clone()).service());
         let server = Server::builder().listen(listener).shards(shards).start().expect("it starts");
         Self { server, record }

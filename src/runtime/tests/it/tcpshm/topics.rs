@@ -382,6 +382,49 @@ fn a_client_subscribes_again_when_the_server_is_back() {
     assert_eq!(body(&mut peer), "after");
 }
 
+/// Its journal keeps nothing when others log in.
+#[test]
+fn a_subscriber_that_is_away_stays_one_although_journals_are_closed() {
+    let world = World::start_with(|options, _| options.close_after = Duration::ZERO);
+    let stats = || {
+        let mut all = Vec::new();
+        for shard in world.server.handle().stats() {
+            all.extend(shard.listeners[0].peers.clone());
+        }
+        all
+    };
+    let connected = || stats().iter().map(|peers| peers.connected).sum::<u64>();
+    let journals = || stats().iter().map(|peers| peers.journals).sum::<u64>();
+    let mut peer = world.subscriber("peer", "t");
+    // Meanwhile the response is acknowledged.
+    assert!(peer.recv(Duration::from_millis(50)).is_none(), "nothing is published");
+    drop(peer);
+    eventually(PATIENCE, || connected() == 0);
+    // Some of them on its shard.
+    for number in 0..8 {
+        let name = format!("other{number}");
+        drop(
+            Client::connect(&name, world.address(), ClientOptions::new(world.files(&name)))
+                .expect("it logs on"),
+        );
+        eventually(PATIENCE, || connected() == 0);
+    }
+    // The last one of each shard, and the subscriber.
+    assert!(journals() <= 3, "{:?}", stats());
+    assert_eq!(world.presence("t"), 1);
+    world.publish("t", "kept");
+    let mut peer = world.client("peer");
+    assert_eq!(body(&mut peer), "kept");
+    // The same subscription, so that each message comes once.
+    peer.subscribe("t".parse().expect("a filter"), None);
+    subscribed(&mut peer);
+    assert_eq!(world.presence("t"), 1);
+    for text in ["one", "two"] {
+        world.publish("t", text);
+        assert_eq!(body(&mut peer), text);
+    }
+}
+
 #[test]
 fn a_peer_that_begins_anew_or_is_forgotten_has_no_subscriptions() {
     let world = World::start();
