@@ -300,9 +300,9 @@ fn unmap(address: NonNull<u8>, len: usize) {
     let _ = unsafe { munmap(address.as_ptr().cast(), len) };
 }
 
-/// The least size of a large buffer. It is what a busy connection gets of a turn: a few hundred microseconds, if it sends
+/// The least size of a large buffer. It is what a busy connection gets of a turn: up to a millisecond, if it sends
 /// small requests.
-const LARGE_BYTES: u32 = 8 << 10;
+const LARGE_BYTES: u32 = 32 << 10;
 
 /// The small buffers take that many times the memory of the large ones.
 const LARGE_PART: u64 = 4;
