@@ -1,11 +1,11 @@
 //! A client of tcpshm on an ordinary thread, which performs its I/O.
 
 use std::{
-    collections::hash_map::RandomState,
+    collections::{VecDeque, hash_map::RandomState},
     fmt,
     hash::{BuildHasher as _, Hasher as _},
     io,
-    net::ToSocketAddrs as _,
+    net::{SocketAddr, ToSocketAddrs as _},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -62,10 +62,15 @@ pub struct Client {
     server: String,
     link: Option<Link>,
     is_logged_on: bool,
+    /// Those of the server that the next attempts take, before its name is looked up again.
+    addresses: VecDeque<SocketAddr>,
+    /// The attempt in progress must have connected then.
+    connect_until: Time,
     /// No attempt begins before; [`Time::NEVER`] if none does.
     attempt_at: Time,
     backoff: Backoff,
     reconnects: bool,
+    connect_timeout: Duration,
     /// When it is asked next what is due.
     timeouts_at: Time,
     gather: Duration,
@@ -175,6 +180,9 @@ impl Client {
             server: server.to_string(),
             link: None,
             is_logged_on: false,
+            addresses: VecDeque::new(),
+            connect_until: Time::NEVER,
+            connect_timeout: options.times.login,
             attempt_at: Time::default(),
             backoff: Backoff::new(options.reconnect_min, options.reconnect_max, seed),
             reconnects: options.reconnects,
@@ -250,6 +258,10 @@ impl Client {
         let Some(link) = &mut self.link else { return };
         if link.is_connecting() {
             link.open(&self.protocol, now);
+            if link.is_connecting() && now >= self.connect_until {
+                self.link = None;
+                return self.connect_failed(io::ErrorKind::TimedOut.into(), now, &mut on);
+            }
         } else {
             let (handle, is_logged_on) = (&self.handle, &mut self.is_logged_on);
             link.receive(now, |news| take_news(handle, is_logged_on, news, now, &mut on));
@@ -312,20 +324,36 @@ impl Client {
         if now < self.attempt_at {
             return false;
         }
-        // What the login says must be on the disk.
-        let synced = self.handle.sync();
-        let connected = synced.and_then(|_| self.server.to_socket_addrs()).and_then(|mut addresses| {
-            let address = addresses.next().ok_or_else(|| io::Error::other("the name has no address"))?;
-            Link::connect(address, &TcpOptions::default(), &LIMITS, now)
-        });
-        match connected {
-            Ok(link) => self.link = Some(link),
-            Err(error) => {
-                self.try_later(now);
-                on(&self.handle, ClientEvent::ConnectFailed(error));
-            }
+        match self.connect_next(now) {
+            Ok(link) => (self.link, self.connect_until) = (Some(link), now + self.connect_timeout),
+            Err(error) => self.connect_failed(error, now, on),
         }
         self.link.is_some()
+    }
+
+    /// Begins to connect to the next address of the server.
+    fn connect_next(&mut self, now: Time) -> io::Result<Link> {
+        // What the login says must be on the disk.
+        self.handle.sync()?;
+        if self.addresses.is_empty() {
+            self.addresses.extend(self.server.to_socket_addrs()?);
+        }
+        let address =
+            self.addresses.pop_front().ok_or_else(|| io::Error::other("the name has no address"))?;
+        Link::connect(address, &TcpOptions::default(), &LIMITS, now)
+    }
+
+    /// The next address is tried at once, and all of them again after a pause.
+    fn connect_failed(
+        &mut self,
+        error: io::Error,
+        now: Time,
+        on: &mut impl FnMut(&ClientHandle, ClientEvent<'_>),
+    ) {
+        if self.addresses.is_empty() {
+            self.try_later(now);
+            on(&self.handle, ClientEvent::ConnectFailed(error));
+        }
     }
 
     fn try_later(&mut self, now: Time) {
@@ -341,13 +369,18 @@ impl Client {
         if was_logged_on {
             self.backoff.reset();
         }
+        let outcome = outcome.and_then(Result::err);
+        let failure = failure.map(|failure| io::Error::other(failure.to_string()));
+        if let (None, Some(_), false) = (&outcome, &failure, self.addresses.is_empty()) {
+            return;
+        }
+        // Its name may have other addresses by now.
+        self.addresses.clear();
         self.try_later(now);
         let why = match fate {
             Fate::Ended(why) => why,
             Fate::Over => CloseReason::Closed,
         };
-        let failure = failure.map(|failure| io::Error::other(failure.to_string()));
-        let outcome = outcome.and_then(Result::err);
         on(&self.handle, ClientEvent::of_end(outcome, failure, was_logged_on, why));
     }
 
@@ -361,7 +394,8 @@ impl Client {
             Some(link) => {
                 let interest = link.interest();
                 let socket = (interest != Interest::default()).then(|| (&*link.socket, interest));
-                (socket, link.poll_timeout(now).unwrap_or(Time::NEVER))
+                let until = link.poll_timeout(now).unwrap_or(Time::NEVER);
+                (socket, if link.is_connecting() { until.min(self.connect_until) } else { until })
             }
             None => (None, self.attempt_at),
         };

@@ -1,6 +1,10 @@
 //! What is sent arrives once, although either end is away, or starts again.
 
-use std::time::{Duration, Instant};
+use std::{
+    io,
+    net::{TcpListener, TcpStream},
+    time::{Duration, Instant},
+};
 
 use shardcast::tcpshm::{Client, ClientError, ClientOptions, LoginError};
 
@@ -116,4 +120,32 @@ fn a_client_without_a_connection_sleeps_though_another_thread_sends() {
         turns += 1;
     }
     assert!(turns < 100, "{turns} turns in a fifth of a second");
+}
+
+#[test]
+fn a_client_tries_each_address_of_a_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let world = World::start(&folder.path().join("server"), 1);
+    // It may have an address of IPv6, at which no server listens, as the first one.
+    let server = format!("localhost:{}", world.address().port());
+    let options = ClientOptions::new(folder.path().join("client"));
+    let mut client = Client::connect("client", server, options).expect("it logs on");
+    echo(&mut client, types::ECHO, b"hello");
+}
+
+#[test]
+fn an_attempt_to_connect_has_the_time_of_a_login() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // Its queue is full, so the system does not answer.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    rustix::net::listen(&listener, 0).expect("it listens already");
+    let address = listener.local_addr().expect("it is bound");
+    let _first = TcpStream::connect(address).expect("there is room for one");
+    let options = ClientOptions::new(folder.path()).with(|it| it.times.login = Duration::from_millis(50));
+    let mut client = Client::open("client", address, options).expect("a free folder");
+    let error = client.log_on(Duration::from_secs(20)).expect_err("no server answers");
+    assert!(
+        matches!(&error, ClientError::Connect(error) if error.kind() == io::ErrorKind::TimedOut),
+        "{error}"
+    );
 }
