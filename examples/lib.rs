@@ -4,7 +4,8 @@
 pub mod tcpshm;
 
 use std::{
-    fmt::Display,
+    error::Error,
+    fmt::{self, Display},
     io::{self, Write as _},
     time::Duration,
 };
@@ -32,6 +33,21 @@ pub fn say(line: impl Display) {
 pub fn note(line: impl Display) {
     // When it cannot be written, there is nowhere else to report it.
     let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Why an example ends. Its text is shown when `main` returns it.
+pub struct Failure(Box<dyn Error>);
+
+impl<E: Error + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Display::fmt(&self.0, f)
+    }
 }
 
 /// SIGTERM and SIGINT. Watch them before the example reports that it is ready.

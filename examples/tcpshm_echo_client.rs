@@ -6,7 +6,6 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
-    error::Error,
     fs::{self, File},
     io,
     os::unix::fs::FileExt as _,
@@ -18,7 +17,7 @@ use std::{
 use clap::Parser;
 use shardcast::tcpshm::{Client, ClientError, ClientEvent, ClientOptions, LoginError};
 use shardcast_examples::{
-    note, say,
+    Failure, note, say,
     tcpshm::{GeometryArgs, Mode},
 };
 
@@ -152,7 +151,7 @@ fn index_of(message_type: u16, body: &[u8], near: u64) -> Option<u64> {
     (type_of(index) == message_type && expected == body).then_some(index)
 }
 
-fn main() -> Result<ExitCode, Box<dyn Error>> {
+fn main() -> Result<ExitCode, Failure> {
     let Args { connect, name, dir, count, slow, durability, geometry } = Args::parse();
     let mut options = ClientOptions::new(dir);
     options.geometry = geometry.geometry()?;

@@ -3,7 +3,7 @@
 //! Watch: kill the server while a client sends, and start it again. Each message is answered once.
 #![forbid(unsafe_code)]
 
-use std::{error::Error, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use clap::Parser;
 use shardcast::{
@@ -11,7 +11,7 @@ use shardcast::{
     tcpshm::{Handler, Message, Mismatch, Name, Peer, Protocol, ServerOptions},
 };
 use shardcast_examples::{
-    End, note, ready,
+    End, Failure, note, ready,
     tcpshm::{GeometryArgs, Mode},
 };
 
@@ -75,7 +75,7 @@ impl Handler for Echo {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Failure> {
     let Args { listen, name, dir, shards, durability, geometry } = Args::parse();
     let end = End::watch()?;
     let mut options = ServerOptions::new(dir);
