@@ -302,7 +302,7 @@ fn unmap(address: NonNull<u8>, len: usize) {
 
 /// The least size of a large buffer. It is what a busy connection gets of a turn: up to a millisecond, if it sends
 /// small requests.
-const LARGE_BYTES: u32 = 32 << 10;
+const LARGE_BYTES: u32 = 16 << 10;
 
 /// The small buffers take that many times the memory of the large ones.
 const LARGE_PART: u64 = 4;
