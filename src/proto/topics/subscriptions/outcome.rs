@@ -44,9 +44,11 @@ impl<W: Wire> Subscriptions<W> {
             // The successful request may still fail. Its response is awaited, as long as it is recognised.
             Verdict::Already if has_unanswered => self.pause(&filter, None, now),
             Verdict::Already => {
+                // No response brings what is missing before the messages that have come.
+                let lost = self.finish(&filter);
                 let head = self.known_position(&filter);
-                self.activate(filter.clone(), life, head, Recovery::NotRequested);
-                self.finish(&filter);
+                self.activate(filter, life, head, Recovery::NotRequested);
+                self.events.extend(lost);
             }
             Verdict::Again => self.pause(&filter, Some(error), now),
             Verdict::NextConnection if self.connected => self.pause(&filter, Some(error), now),
@@ -125,14 +127,14 @@ impl<W: Wire> Subscriptions<W> {
         self.events.push_back(TopicEvent::Subscribed { filter, head, recovery });
     }
 
-    /// No response brings what is missing.
-    fn finish(&mut self, filter: &TopicFilter) {
-        let TopicFilter::Exact(topic) = filter else { return };
-        let Some((epoch, lost)) = self.positions.finish(topic) else { return };
+    /// Nothing is awaited any more: returns what is lost.
+    fn finish(&mut self, filter: &TopicFilter) -> Vec<TopicEvent> {
+        let TopicFilter::Exact(topic) = filter else { return Vec::new() };
+        let Some((epoch, lost)) = self.positions.finish(topic) else { return Vec::new() };
         let topic = topic.to_string();
-        let lost =
-            lost.into_iter().map(|(from, to)| TopicEvent::Lost { topic: topic.clone(), epoch, from, to });
-        self.events.extend(lost);
+        lost.into_iter()
+            .map(|(from, to)| TopicEvent::Lost { topic: topic.clone(), epoch, from, to })
+            .collect()
     }
 
     /// Retries after a pause, and reports the reason if there is one.

@@ -244,6 +244,60 @@ fn a_request_of_an_earlier_life_that_fails_is_not_taken_for_a_subscription() {
     world.finish();
 }
 
+/// Found by the test below: the response that there is a subscription already comes after messages before which some are missing.
+#[test]
+fn what_is_lost_before_a_subscription_that_exists_is_in_its_head() {
+    use Step::{Arrive, Own, Pass, Publish, Reconnect, Subscribe, Unsubscribe, Work};
+
+    let mut world = World::new();
+    let steps = [
+        Subscribe(0, Some(0)),
+        Subscribe(3, None),
+        Reconnect,
+        Publish(0, false),
+        Own(false),
+        Publish(0, false),
+        Publish(1, false),
+        Work(true),
+        Work(false),
+        Pass(1085),
+        Unsubscribe(0),
+        Arrive(1),
+        Own(false),
+        Work(false),
+        Subscribe(2, None),
+        Own(false),
+        Subscribe(1, None),
+        Arrive(3),
+        Work(false),
+        Work(false),
+        Arrive(2),
+        Pass(341),
+        Work(false),
+        Pass(1),
+        Publish(0, false),
+        Publish(0, false),
+        Publish(1, false),
+        Subscribe(0, None),
+        Unsubscribe(2),
+        Work(false),
+        Subscribe(0, None),
+        Unsubscribe(1),
+        Arrive(1),
+        Work(false),
+        Subscribe(1, Some(0)),
+        Work(false),
+        Arrive(4),
+        Work(true),
+        Subscribe(0, None),
+        Subscribe(0, None),
+        Subscribe(0, None),
+        Publish(0, false),
+    ];
+    steps.into_iter().for_each(|step| world.step(step));
+    world.finish();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
